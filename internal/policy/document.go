@@ -1,0 +1,59 @@
+// Package policy is what a ledger needs to know of a namespace's specifications: the operator
+// gathers them into one Document, the ledger compiles it. It is pure.
+package policy
+
+import (
+	"github.com/tanggap/tanggap/internal/calendar"
+	"github.com/tanggap/tanggap/internal/sla"
+	"github.com/tanggap/tanggap/internal/taxonomy"
+)
+
+// Document is everything that decides how the events of one ledger are judged. It is complete: a
+// channel that is not in it is refused by the ledger's append.
+type Document struct {
+	// Revision is a digest of the rest (hex); two documents with one revision are equal.
+	Revision   string                   `json:"revision"`
+	Channels   map[string]Channel       `json:"channels"`
+	SLAs       map[string]sla.Spec      `json:"slas,omitempty"`
+	Calendars  map[string]calendar.Spec `json:"calendars,omitempty"`
+	Taxonomies map[string]taxonomy.Spec `json:"taxonomies,omitempty"`
+	// Retention says how long texts and handles are kept.
+	Retention Retention `json:"retention,omitempty"`
+	// Linking says which cases belong together.
+	Linking Linking `json:"linking,omitempty"`
+}
+
+// Channel is what the ledger knows of a ComplaintChannel.
+type Channel struct {
+	// Type is the source's type, such as "rest".
+	Type string `json:"type"`
+	// Official is false for a channel that complaints only spill over to.
+	Official bool `json:"official"`
+	// Writer is the Kubernetes user name that may append to the channel:
+	// "system:serviceaccount:<namespace>:<name>".
+	Writer string `json:"writer"`
+	// SLA, Calendar and Taxonomy name entries of the document; "" is none. Calendar wins over the SLA's own.
+	SLA      string `json:"sla,omitempty"`
+	Calendar string `json:"calendar,omitempty"`
+	Taxonomy string `json:"taxonomy,omitempty"`
+	// Suspended channels take no events; their cases and clocks stay.
+	Suspended bool `json:"suspended,omitempty"`
+}
+
+// Retention says how long personal data is kept after a case is closed; Go durations, "" is for ever.
+type Retention struct {
+	// Content is for texts, locations and attributes.
+	Content string `json:"content,omitempty"`
+	// Handles is for raw phone numbers, addresses and handles; without StoreHandles none is ever stored.
+	Handles string `json:"handles,omitempty"`
+	// StoreHandles keeps the raw handle beside the pseudonym.
+	StoreHandles bool `json:"storeHandles,omitempty"`
+}
+
+// Linking says which cases of different channels are the same complaint; a Go duration and metres.
+type Linking struct {
+	// Window is the largest distance in time between two linked cases; "" links nothing.
+	Window string `json:"window,omitempty"`
+	// RadiusMeters is the largest distance in space for cases of one category; 0 links by reporter alone.
+	RadiusMeters int32 `json:"radiusMeters,omitempty"`
+}
