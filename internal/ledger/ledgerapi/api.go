@@ -1,0 +1,273 @@
+// Package ledgerapi is the wire form of the ledger's API: JSON over HTTPS below /v1. It is what
+// workers, the operator and the ledger share, and nothing else, so that a worker links neither a
+// database nor Kubernetes.
+//
+//	POST /v1/channels/{channel}/events   AppendRequest  → AppendResponse   (worker)
+//	POST /v1/channels/{channel}/report   Report         → 204              (worker)
+//	GET  /v1/channels/{channel}          → ChannelState                    (worker)
+//	GET  /v1/channels/{channel}/cases    → CaseList, ?state=open&after=…   (worker, operator)
+//	PUT  /v1/policy                      policy.Document → PolicyStatus    (operator)
+//	GET  /v1/summary                     → Summary, ?after=N&wait=10s      (operator)
+//	GET  /v1/cases                       → CaseList, ?channel=…&state=…    (operator)
+//
+// An error is an Error with the HTTP status that fits: 400 for what can never be accepted, 401 and
+// 403 for who asks, 404 for a channel the policy does not name, 409 for a cursor another worker has
+// moved, 413 for a body over the limit, 429 and 503 with Retry-After for what may be tried again.
+package ledgerapi
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/tanggap/tanggap/internal/complaint"
+)
+
+// Bounds of a request.
+const (
+	MaxBatchEvents  = 1000
+	MaxRequestBytes = 8 << 20
+	MaxCursorBytes  = 64 << 10
+	// Audience is the audience of the service-account tokens that workers present.
+	Audience = "tanggap-ledger"
+	// OperatorCommonName is the common name of the client certificate that the operator presents.
+	OperatorCommonName = "tanggap-operator"
+)
+
+// AppendRequest is a batch of events of one channel and the source's position after it. Both are
+// stored in one transaction or neither is.
+type AppendRequest struct {
+	// Events all belong to the channel of the request's path.
+	Events []complaint.Event `json:"events,omitempty"`
+	// Cursor replaces the channel's cursor; nil leaves it.
+	Cursor json.RawMessage `json:"cursor,omitempty"`
+	// PreviousGeneration guards the cursor against a second worker: a Cursor is stored only if the
+	// channel's CursorGeneration still is this, else the whole batch is refused with 409.
+	PreviousGeneration int64 `json:"previousGeneration,omitempty"`
+	// ObservedThrough is the event-time watermark after this batch; nil leaves it. It never moves back.
+	ObservedThrough *time.Time `json:"observedThrough,omitempty"`
+}
+
+// AppendResponse says what became of a batch; it is sent after the commit and never before.
+type AppendResponse struct {
+	// Accepted events were new, Duplicate ones known already.
+	Accepted  int `json:"accepted"`
+	Duplicate int `json:"duplicate"`
+	// Rejected lists the events that can never be accepted; the others of the batch are stored.
+	Rejected []Rejection `json:"rejected,omitempty"`
+	// CursorGeneration is the channel's generation after the batch.
+	CursorGeneration int64 `json:"cursorGeneration"`
+}
+
+// Rejection is an event refused for itself.
+type Rejection struct {
+	// Index is its place in the batch.
+	Index int `json:"index"`
+	// Message names the field and the rule, never the content.
+	Message string `json:"message"`
+}
+
+// ChannelState is what a worker starts from.
+type ChannelState struct {
+	Cursor           json.RawMessage `json:"cursor,omitempty"`
+	CursorGeneration int64           `json:"cursorGeneration"`
+	ObservedThrough  *time.Time      `json:"observedThrough,omitempty"`
+}
+
+// SourceState is how a source fares.
+type SourceState string
+
+// The states of a source.
+const (
+	SourceUnknown      SourceState = "Unknown"
+	SourceConnected    SourceState = "Connected"
+	SourceDisconnected SourceState = "Disconnected"
+)
+
+// Reason is why a source is in its state, or why something went wrong: a bounded set that is safe
+// as a label and as a condition's reason.
+type Reason string
+
+// The reasons.
+const (
+	ReasonConnected         Reason = "Connected"
+	ReasonWaitingForFirst   Reason = "WaitingForFirstContact" // a push source nobody has delivered to yet: not an error
+	ReasonUnauthorized      Reason = "Unauthorized"           // credentials refused by the platform (401, 403)
+	ReasonCredentialMissing Reason = "CredentialMissing"      // a key of a Secret is absent or empty
+	ReasonNotFound          Reason = "NotFound"               // the endpoint answers 404 or 410
+	ReasonRateLimited       Reason = "RateLimited"
+	ReasonUnreachable       Reason = "Unreachable" // DNS, connection, TLS
+	ReasonTimeout           Reason = "Timeout"
+	ReasonServerError       Reason = "ServerError"       // 5xx
+	ReasonInvalidResponse   Reason = "InvalidResponse"   // not JSON or XML, or not of the documented shape
+	ReasonMappingFailed     Reason = "MappingFailed"     // an expression failed on an item
+	ReasonInvalidEvent      Reason = "InvalidEvent"      // a mapped event breaks a rule, e.g. a time without offset
+	ReasonSignatureInvalid  Reason = "SignatureInvalid"  // a push whose signature does not verify
+	ReasonReplayed          Reason = "Replayed"          // a push outside the replay window
+	ReasonBodyTooLarge      Reason = "BodyTooLarge"      // a push over the limit
+	ReasonInvalidBody       Reason = "InvalidBody"       // a push that is not of the documented shape
+	ReasonLedgerUnavailable Reason = "LedgerUnavailable" // the ledger did not take the events
+	ReasonInternal          Reason = "InternalError"
+)
+
+// Report is a worker's heartbeat for one channel, sent every ten seconds and at once when State or
+// Reason changes. Counters count from the worker's start; the ledger adds their growth per Instance.
+type Report struct {
+	// Instance tells two lives of a worker apart (random at start).
+	Instance string      `json:"instance"`
+	State    SourceState `json:"state"`
+	Reason   Reason      `json:"reason"`
+	// Message is one sentence for people; never a remote body, a secret or content.
+	Message string `json:"message,omitempty"`
+	// LastSuccessAt is the last complete poll or accepted delivery.
+	LastSuccessAt *time.Time `json:"lastSuccessAt,omitempty"`
+	// ObservedThrough as in AppendRequest, for sources that have read completely and found nothing.
+	ObservedThrough *time.Time `json:"observedThrough,omitempty"`
+	// Rejected counts items that never became events (mapping, signature, size ...), Errors counts
+	// failures by reason; both since Instance started.
+	Rejected int64            `json:"rejected,omitempty"`
+	Errors   map[Reason]int64 `json:"errors,omitempty"`
+}
+
+// Case is one complaint as a list shows it; no text and no identity.
+type Case struct {
+	complaint.CaseKey
+	complaint.Dimensions
+	ReceivedAt   *time.Time `json:"receivedAt,omitempty"`
+	AnsweredAt   *time.Time `json:"answeredAt,omitempty"`
+	WaitingSince *time.Time `json:"waitingSince,omitempty"`
+	Status       string     `json:"status,omitempty"`
+	Open         bool       `json:"open"`
+	Unanswered   bool       `json:"unanswered"`
+	// DueAt is the earliest due instant of its running clocks.
+	DueAt   *time.Time `json:"dueAt,omitempty"`
+	Overdue bool       `json:"overdue"`
+}
+
+// CaseList is a page of cases in the order of (channel, case).
+type CaseList struct {
+	Cases []Case `json:"cases"`
+	// Next is the value of ?after= for the next page; "" is the end.
+	Next string `json:"next,omitempty"`
+}
+
+// PolicyStatus says how far a policy has been applied.
+type PolicyStatus struct {
+	Revision string `json:"revision"`
+	// Rederive says by SLA name how many open cases have been judged again under it, and how many are to go.
+	Rederive map[string]Progress `json:"rederive,omitempty"`
+}
+
+// Progress of a re-derivation, in cases.
+type Progress struct {
+	Done int64 `json:"done"`
+	ToGo int64 `json:"toGo"`
+}
+
+// Summary is every series of one ledger. It is kept with each write; reading it costs what it holds
+// and not what the backlog holds.
+type Summary struct {
+	// Sequence grows with every change; ?after=Sequence&wait=10s returns when it has grown (or 304 after the wait).
+	Sequence int64     `json:"sequence"`
+	At       time.Time `json:"at"`
+	// Watermark is the instant through which due and warning instants have been looked at.
+	Watermark time.Time                 `json:"watermark"`
+	Policy    PolicyStatus              `json:"policy"`
+	Channels  map[string]ChannelSummary `json:"channels"`
+	Series    []Series                  `json:"series"`
+	Clocks    []ClockSeries             `json:"clocks"`
+	Histogram []HistogramSeries         `json:"histograms,omitempty"`
+	Spillover []SpilloverSeries         `json:"spillovers,omitempty"`
+	Objective []ObjectiveSeries         `json:"objectives,omitempty"`
+}
+
+// ChannelSummary is what the ledger knows of one channel.
+type ChannelSummary struct {
+	Unanswered         int64      `json:"unanswered"`
+	Overdue            int64      `json:"overdue"`
+	Received           int64      `json:"received"`
+	Answered           int64      `json:"answered"`
+	OldestUnansweredAt *time.Time `json:"oldestUnansweredAt,omitempty"`
+	LastEventAt        *time.Time `json:"lastEventAt,omitempty"`
+	ObservedThrough    *time.Time `json:"observedThrough,omitempty"`
+	// ReportedAt is when a worker last reported; nil is never, and then nothing is known of the channel.
+	ReportedAt    *time.Time       `json:"reportedAt,omitempty"`
+	State         SourceState      `json:"state,omitempty"`
+	Reason        Reason           `json:"reason,omitempty"`
+	Message       string           `json:"message,omitempty"`
+	LastSuccessAt *time.Time       `json:"lastSuccessAt,omitempty"`
+	Accepted      int64            `json:"accepted"`
+	Duplicate     int64            `json:"duplicate"`
+	Rejected      int64            `json:"rejected"`
+	Errors        map[Reason]int64 `json:"errors,omitempty"`
+	// BeyondCoverage counts open clocks whose due instant lies past their calendar's coverage.
+	BeyondCoverage int64 `json:"beyondCoverage,omitempty"`
+	// Corrections counts verdicts that late evidence changed, by clock.
+	Corrections map[string]int64 `json:"corrections,omitempty"`
+}
+
+// Series are the figures of one channel and set of dimensions.
+type Series struct {
+	Channel string `json:"channel"`
+	complaint.Dimensions
+	Unanswered    int64 `json:"unanswered"`
+	AwaitingReply int64 `json:"awaitingReply"`
+	Received      int64 `json:"received"`
+	Answered      int64 `json:"answered"`
+}
+
+// ClockSeries are the figures of one clock within a Series.
+type ClockSeries struct {
+	Channel string `json:"channel"`
+	complaint.Dimensions
+	SLA       string `json:"sla"`
+	Clock     string `json:"clock"`
+	DueSoon   int64  `json:"dueSoon"`
+	Overdue   int64  `json:"overdue"`
+	Met       int64  `json:"met"`
+	Breached  int64  `json:"breached"`
+	Cancelled int64  `json:"cancelled"`
+}
+
+// HistogramSeries are the times to the stop of a clock.
+type HistogramSeries struct {
+	Channel  string `json:"channel"`
+	Priority string `json:"priority"`
+	Clock    string `json:"clock"`
+	// Working is true for time inside the calendar's hours, false for wall time.
+	Working bool `json:"working"`
+	// Buckets are the cumulative counts at BucketBounds; Count includes what lies above the last.
+	Buckets []int64 `json:"buckets"`
+	Count   int64   `json:"count"`
+	Sum     float64 `json:"sum"` // seconds
+}
+
+// BucketBounds are the upper bounds, in seconds, of every HistogramSeries: from half a minute, the
+// scale of an emergency call, to sixty days, the longest promise of the older rules.
+func BucketBounds() []float64 {
+	const minute, hour, day = 60, 3600, 86400
+	return []float64{
+		30, 2 * minute, 5 * minute, 15 * minute, 30 * minute, hour, 2 * hour, 4 * hour, 8 * hour,
+		day, 2 * day, 3 * day, 5 * day, 7 * day, 14 * day, 30 * day, 60 * day,
+	}
+}
+
+// SpilloverSeries counts complaints that came back on another channel.
+type SpilloverSeries struct {
+	From  string `json:"from"`
+	To    string `json:"to"`
+	Count int64  `json:"count"`
+}
+
+// ObjectiveSeries is the share of final clocks that were met in the objective's window.
+type ObjectiveSeries struct {
+	SLA      string `json:"sla"`
+	Clock    string `json:"clock"`
+	Met      int64  `json:"met"`
+	Breached int64  `json:"breached"`
+}
+
+// Error is the body of every answer that is not a success.
+type Error struct {
+	// Message says what was wrong with the request and what would be right.
+	Message string `json:"message"`
+}
