@@ -177,7 +177,6 @@ type Summary struct {
 	Clocks    []ClockSeries             `json:"clocks"`
 	Histogram []HistogramSeries         `json:"histograms,omitempty"`
 	Spillover []SpilloverSeries         `json:"spillovers,omitempty"`
-	Objective []ObjectiveSeries         `json:"objectives,omitempty"`
 }
 
 // ChannelSummary is what the ledger knows of one channel.
@@ -256,14 +255,6 @@ type SpilloverSeries struct {
 	From  string `json:"from"`
 	To    string `json:"to"`
 	Count int64  `json:"count"`
-}
-
-// ObjectiveSeries is the share of final clocks that were met in the objective's window.
-type ObjectiveSeries struct {
-	SLA      string `json:"sla"`
-	Clock    string `json:"clock"`
-	Met      int64  `json:"met"`
-	Breached int64  `json:"breached"`
 }
 
 // Error is the body of every answer that is not a success.
