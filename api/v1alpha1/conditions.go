@@ -1,0 +1,63 @@
+package v1alpha1
+
+// Condition types of every kind, unless its comment names the kinds that have it.
+const (
+	// ConditionAccepted says whether the specification is valid and everything it refers to exists.
+	// Only a new specification, or the appearance of what is missing, mends it.
+	ConditionAccepted = "Accepted"
+	// ConditionReady is Accepted and WorkerAvailable on a channel, Accepted and LedgerAvailable on a
+	// ledger, and Accepted with the policy taken over by every ledger concerned elsewhere. Run-time
+	// trouble of a source never changes it.
+	ConditionReady = "Ready"
+	// ConditionWorkerAvailable (ComplaintChannel) is the availability of the worker's Deployment.
+	ConditionWorkerAvailable = "WorkerAvailable"
+	// ConditionSourceConnected (ComplaintChannel) is what the worker reports of the source: credentials
+	// work and the last poll or delivery succeeded. Its reason is one of the ledger API's reasons.
+	ConditionSourceConnected = "SourceConnected"
+	// ConditionUnauthenticated (ComplaintChannel) is True while a webhook's `verification.type` is None.
+	ConditionUnauthenticated = "Unauthenticated"
+	// ConditionLedgerAvailable (ComplaintLedger) says whether the operator can read the ledger's summary.
+	ConditionLedgerAvailable = "LedgerAvailable"
+)
+
+// Reasons of ConditionAccepted.
+const (
+	// ReasonAccepted: the specification is valid and its references resolve.
+	ReasonAccepted = "Accepted"
+	// ReasonInvalidSpec: the specification breaks a rule that no schema can state; the message names the field.
+	ReasonInvalidSpec = "InvalidSpec"
+	// ReasonInvalidExpression: a CEL expression does not compile; the message gives line and column.
+	ReasonInvalidExpression = "InvalidExpression"
+	// ReasonReferenceNotFound: an object, a Secret or a key of one that the specification names does not exist.
+	ReasonReferenceNotFound = "ReferenceNotFound"
+	// ReasonReferenceNotAccepted: a referenced object exists and is not accepted itself.
+	ReasonReferenceNotAccepted = "ReferenceNotAccepted"
+	// ReasonPending: the operator has not judged this generation yet, or an internal error kept it from doing so.
+	ReasonPending = "Pending"
+)
+
+// Reasons of ConditionReady, ConditionWorkerAvailable and ConditionLedgerAvailable.
+const (
+	// ReasonReady: everything the condition sums up is true.
+	ReasonReady = "Ready"
+	// ReasonNotAccepted: Accepted is not True.
+	ReasonNotAccepted = "NotAccepted"
+	// ReasonDeploymentAvailable: the worker's Deployment has the replicas it needs.
+	ReasonDeploymentAvailable = "DeploymentAvailable"
+	// ReasonDeploymentUnavailable: the worker's Deployment has too few ready replicas.
+	ReasonDeploymentUnavailable = "DeploymentUnavailable"
+	// ReasonLedgerAvailable: the ledger answers the operator.
+	ReasonLedgerAvailable = "LedgerAvailable"
+	// ReasonLedgerUnavailable: the ledger does not answer the operator.
+	ReasonLedgerUnavailable = "LedgerUnavailable"
+	// ReasonPolicyPending: a ledger has not taken the current policy over yet.
+	ReasonPolicyPending = "PolicyPending"
+	// ReasonSuspended: `spec.suspend` is set, so no worker is meant to run.
+	ReasonSuspended = "Suspended"
+	// ReasonNotReported: no worker has reported yet, or not for two minutes.
+	ReasonNotReported = "NotReported"
+	// ReasonVerificationDisabled: anyone who can reach the endpoint can send complaints.
+	ReasonVerificationDisabled = "VerificationDisabled"
+	// ReasonVerificationEnabled: every delivery's sender is verified.
+	ReasonVerificationEnabled = "VerificationEnabled"
+)

@@ -1,0 +1,117 @@
+// Package channel is what a worker knows of the ways complaints arrive: the interfaces that each
+// type of source implements. A type is one folder below this one with its wire format, its mapping
+// and its tests; the worker is given the list of types explicitly.
+package channel
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/tanggap/tanggap/api/v1alpha1"
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+)
+
+// Type is one kind of source, such as rest.
+type Type interface {
+	// Name is the discriminator of the channel's spec.source.
+	Name() v1alpha1.SourceType
+	// Open makes a source of a channel's specification. It compiles expressions and reads credentials
+	// and does no network I/O. Its error is an *Error, or says what is wrong with the specification.
+	Open(settings Settings) (Source, error)
+}
+
+// Source is one channel's source. It also implements Poller or Pusher; a type may implement further
+// optional interfaces of this package.
+type Source interface {
+	// Close releases what Open took. No call is under way or follows.
+	Close() error
+}
+
+// Poller is implemented by a source that is read from time to time.
+type Poller interface {
+	Source
+	// Poll reads everything from the cursor on (nil is the first poll) and hands it to sink page by page.
+	// It returns nil once the source has been read completely, and else an *Error, after which the next
+	// poll begins at the last cursor that the sink took.
+	Poll(ctx context.Context, cursor json.RawMessage, sink Sink) error
+	// Interval between the starts of two polls.
+	Interval() time.Duration
+}
+
+// Pusher is implemented by a source that others deliver to.
+type Pusher interface {
+	Source
+	// Handler serves deliveries. It verifies the sender over the raw bytes before it parses anything, and
+	// answers with success only after the sink has taken the events; when the sink cannot, it answers 503
+	// with Retry-After. now and random come from the Settings.
+	Handler(sink Sink) http.Handler
+	// UsualDelay is how late deliveries usually are: the channel is read through now less this.
+	UsualDelay() time.Duration
+}
+
+// Sink takes what a source has read.
+type Sink interface {
+	// Append returns nil once the ledger has the batch durably, events and cursor in one transaction.
+	// Events that break a rule are refused one by one by the ledger and counted; they are no error. An
+	// error is an *Error, mostly of ReasonLedgerUnavailable; the batch may be given again.
+	Append(ctx context.Context, batch Batch) error
+	// Problem counts items or deliveries that never became events (a signature that does not verify, an
+	// expression that fails, a time without an offset) and shows the reason in the channel's report.
+	Problem(reason ledgerapi.Reason, message string, items int)
+	// OpenCases lists the identifiers of the channel's open cases in the ledger, for sources that must
+	// ask for each case's news.
+	OpenCases(ctx context.Context) ([]string, error)
+}
+
+// Batch is some events and where the source stands after them.
+type Batch struct {
+	// Events need not have their Channel set; the sink sets it.
+	Events []complaint.Event
+	// Cursor is where the next poll begins; nil leaves it. It is the source's own JSON.
+	Cursor json.RawMessage
+	// ObservedThrough is the instant through which the source has been read completely; nil leaves it.
+	ObservedThrough *time.Time
+}
+
+// Settings is what a source is made of. Everything that reaches outside comes in here.
+type Settings struct {
+	// Channel is the name of the channel.
+	Channel string
+	// Spec is the channel's source as it was applied, defaults included.
+	Spec v1alpha1.ChannelSource
+	// AssumeTimeZone is for times without an offset; nil refuses them.
+	AssumeTimeZone *time.Location
+	// Credential returns the value of a Secret's key, without the line break that editors append; its error
+	// is an *Error of ReasonCredentialMissing.
+	Credential func(ref v1alpha1.SecretKeyReference) ([]byte, error)
+	// Transport carries requests; it honours the proxy of the environment and the pod's trust.
+	Transport http.RoundTripper
+	// Now is the clock; After waits on it; Random yields numbers in [0, 1) for jitter.
+	Now    func() time.Time
+	After  func(time.Duration) <-chan time.Time
+	Random func() float64
+	// Logger has the channel's name; nothing a citizen wrote and no secret may reach it.
+	Logger *slog.Logger
+}
+
+// Error is why a source could not be read or a batch not be taken.
+type Error struct {
+	// Reason is safe as a label and as a condition's reason.
+	Reason ledgerapi.Reason
+	// Message is one sentence for people, without secrets, bodies of answers or content.
+	Message string
+	// RetryAfter is how long the other side asked to be left alone; 0 leaves it to the caller.
+	RetryAfter time.Duration
+	// Err is the cause, for logs only where it is known to hold nothing personal; it may be nil.
+	Err error
+}
+
+// Error implements error.
+func (e *Error) Error() string { return string(e.Reason) + ": " + e.Message }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
