@@ -13,16 +13,24 @@ ASSETS=$CACHE/controlplane/$K8S_VERSION-$(go env GOOS)-$(go env GOARCH)
 complete() { [ -x "$1/etcd" ] && [ -x "$1/kube-apiserver" ] && [ -x "$1/kubectl" ]; }
 say() { printf 'controlplane: %s\n' "$*" >&2; }
 
+# Ends the script with the folder when that holds all three.
+use() {
+	if complete "$1"; then
+		echo "$1"
+		exit 0
+	fi
+}
+
 if [ -n "${KUBEBUILDER_ASSETS:-}" ]; then
-	if complete "$KUBEBUILDER_ASSETS"; then echo "$KUBEBUILDER_ASSETS"; exit 0; fi
+	use "$KUBEBUILDER_ASSETS"
 	say "KUBEBUILDER_ASSETS=$KUBEBUILDER_ASSETS lacks one of etcd, kube-apiserver, kubectl; ignored"
 fi
-if complete "$ASSETS"; then echo "$ASSETS"; exit 0; fi
+use "$ASSETS"
 
 mkdir -p "$ASSETS"
 exec 9>"$ASSETS.lock"
 flock 9 # two targets started at once build it once
-if complete "$ASSETS"; then echo "$ASSETS"; exit 0; fi
+use "$ASSETS"
 
 say "looking for a prebuilt control plane $K8S_VERSION (setup-envtest)"
 if downloaded=$(timeout 120 go run -mod=mod sigs.k8s.io/controller-runtime/tools/setup-envtest@v0.25.1 \

@@ -1,0 +1,107 @@
+# What a developer types; `make` alone lists it. Every target works on a machine that has Go, make and
+# bash; the tools it needs are built once, from the versions pinned below hack/, into the user's cache.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# One setting for everything: the tests, the linter and the demo share the compiler's cache, and what is
+# tested is linked the way it is shipped.
+export CGO_ENABLED ?= 0
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+# The time the image claims to be made at: that of the commit, so that the same commit gives the same bytes.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+IMAGE     ?= ghcr.io/tanggap/tanggap:$(VERSION)
+PLATFORMS ?= linux/amd64 linux/arm64
+# How long the demo runs before it judges itself and ends, such as 90s; empty: until Ctrl-C.
+DEMO_FOR  ?=
+# -count=1 runs the tests even when nothing changed since they passed.
+E2E_FLAGS ?= -count=1
+
+# -buildvcs=false: the version comes from VERSION; Go's own stamp fails in a clone owned by another user.
+GO_BUILD := go build -buildvcs=false
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+
+# The packages whose cost is part of their promise.
+BENCH_PACKAGES := $(addsuffix /...,$(wildcard ./internal/calendar ./internal/sla ./internal/taxonomy ./internal/ledger ./test/bench))
+
+SCRIPTS := .ci/run $(wildcard hack/*.sh hack/*/*.sh)
+
+# All that `make generate` writes. A new generator is one more target in GENERATORS and its output here.
+GENERATORS := generate-api generate-rbac
+GENERATED  := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases config/rbac/role.yaml
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: build
+build: ## Build bin/tanggap
+	@mkdir -p bin
+	$(GO_BUILD) -ldflags '$(LDFLAGS)' -o bin/tanggap ./cmd/tanggap
+
+.PHONY: demo
+demo: network build ## Run a whole city here: control plane, operator, simulators (DEMO_FOR=90s ends by itself)
+	$(GO_BUILD) -o bin/demo ./test/demo
+	@assets=$$(hack/controlplane/build.sh); exec bin/demo --assets "$$assets" --tanggap bin/tanggap $(if $(DEMO_FOR),--for $(DEMO_FOR))
+
+.PHONY: test
+test: network ## Run all tests of the module, against a real kube-apiserver where Kubernetes matters
+	@assets=$$(hack/controlplane/build.sh); export KUBEBUILDER_ASSETS="$$assets"; set -x; go test -timeout 20m ./...
+
+.PHONY: e2e
+e2e: network ## Run only the end-to-end tests, even when nothing changed
+	@assets=$$(hack/controlplane/build.sh); export KUBEBUILDER_ASSETS="$$assets"; set -x; go test $(E2E_FLAGS) -timeout 20m ./test/e2e/...
+
+.PHONY: test-hack
+test-hack: network ## Run the tests of the build helpers, which are modules of their own
+	cd hack/image && go vet ./... && go test ./...
+
+.PHONY: bench
+bench: network ## Run the benchmarks of the packages whose cost is part of their promise
+	go test -run '^$$' -bench . -benchmem $(BENCH_PACKAGES)
+
+.PHONY: lint
+lint: network ## Check style and architecture (.golangci.yml), the API's conventions, the scripts and go.mod
+	@shfmt=$$(hack/tool.sh shfmt); set -x; "$$shfmt" -d $(SCRIPTS)
+	@lint=$$(hack/tool.sh golangci-lint); set -x; "$$lint" run ./...
+	go mod tidy -diff
+
+.PHONY: generate
+generate: network $(GENERATORS) ## Make everything that is generated
+
+.PHONY: generate-api
+generate-api:
+	@gen=$$(hack/tool.sh controller-gen); set -x; \
+	"$$gen" object crd:generateEmbeddedObjectMeta=false applyconfiguration paths=./api/... output:crd:artifacts:config=config/crd/bases
+
+.PHONY: generate-rbac
+generate-rbac:
+	@gen=$$(hack/tool.sh controller-gen); set -x; \
+	"$$gen" rbac:roleName=tanggap-operator paths=./controllers/... output:rbac:artifacts:config=config/rbac
+
+.PHONY: verify-generate
+verify-generate: network ## Fail when something generated is not what its generator makes now
+	@hack/verify-generate.sh $(GENERATED)
+
+.PHONY: image
+image: network ## Build the image for PLATFORMS as the OCI archive dist/tanggap-image.tar, without a Docker engine
+	@mkdir -p dist
+	@for platform in $(PLATFORMS); do set -x; \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO_BUILD) -trimpath -ldflags '$(LDFLAGS)' -o "dist/$$platform/tanggap" ./cmd/tanggap; \
+	done
+	@image=$$(hack/tool.sh image); set -x; \
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) "$$image" --reference $(IMAGE) --version $(VERSION) --revision $(REVISION) \
+		$(foreach platform,$(PLATFORMS),--binary $(platform)=dist/$(platform)/tanggap) --output dist/tanggap-image.tar
+
+.PHONY: clean
+clean: ## Remove what was built here (the tools and the control plane stay in the user's cache)
+	rm -rf bin dist
+
+# Whatever downloads modules needs certificates to trust.
+.PHONY: network
+network:
+	@hack/need.sh ca-certificates

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Makes sure that Debian packages are there: hack/need.sh PACKAGE...
+# Root gets the missing ones installed by apt-get; anybody else is told what to install.
+set -euo pipefail
+
+# Whether what a package is wanted for is there, however it came: most machines are not Debian.
+present() {
+	case $1 in
+	ca-certificates) # any of the places Go looks at; SSL_CERT_FILE and macOS count too
+		[ -n "${SSL_CERT_FILE:-}${SSL_CERT_DIR:-}" ] || [ "$(uname)" = Darwin ] ||
+			[ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ] || [ -s /etc/ssl/cert.pem ]
+		;;
+	*) command -v "$1" >/dev/null ;;
+	esac
+}
+
+missing=()
+for package in "$@"; do
+	present "$package" || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+	echo "missing: ${missing[*]}. Please install them, on Debian with: sudo apt-get install ${missing[*]}" >&2
+	exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+{
+	apt-get update -q
+	apt-get install -qy --no-install-recommends "${missing[@]}"
+} </dev/null >&2
