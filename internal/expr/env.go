@@ -10,7 +10,7 @@ import (
 
 	"cel.dev/cel-go/cel"
 	celenv "cel.dev/cel-go/common/env"
-	"cel.dev/cel-go/common/overloads"
+	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/ext"
 )
@@ -91,14 +91,13 @@ type Variable struct {
 }
 
 // Limits of an expression. MaxSourceBytes is far above what a person writes and keeps compilation
-// within milliseconds; costLimit is what evaluating may cost in CEL's units (about a tenth of a second);
-// memoryLimit bounds the elements that one evaluation may hold.
+// within milliseconds; costLimit is what one evaluation may cost in CEL's units, of which a microsecond
+// buys about one.
 const (
 	MaxSourceBytes = 8 << 10
 	maxNodes       = 20_000
 	maxDepth       = 100
 	costLimit      = 1_000_000
-	memoryLimit    = 4_000_000
 	regexLimit     = 5_000
 )
 
@@ -117,10 +116,15 @@ func NewEnv(vars ...Variable) (*Env, error) {
 	if err != nil {
 		return nil, err
 	}
+	plus, err := addition()
+	if err != nil {
+		return nil, err
+	}
 	options := []cel.EnvOption{
 		cel.CustomTypeProvider(objects),
 		cel.CustomTypeAdapter(numbers{objects}),
-		cel.StdLib(cel.StdLibSubset(standard())),
+		cel.StdLib(cel.StdLibSubset(celenv.NewLibrarySubset().AddExcludedFunctions(celenv.NewFunction(operators.Add)))),
+		plus,
 		cel.OptionalTypes(),
 		ext.Strings(),
 		ext.Lists(ext.ListsMaxRangeSize(10_000)),
@@ -135,7 +139,7 @@ func NewEnv(vars ...Variable) (*Env, error) {
 		cel.ExpressionNodeLimit(maxNodes),
 		cel.RegexProgramSizeLimit(regexLimit),
 	}
-	options = append(options, functions()...)
+	options = append(options, ownFunctions()...)
 	names := make([]string, 0, len(vars))
 	for _, v := range vars {
 		options = append(options, cel.Variable(v.Name, objects.declare(v)))
@@ -145,17 +149,11 @@ func NewEnv(vars ...Variable) (*Env, error) {
 	if err != nil {
 		return nil, fmt.Errorf("declaring the variables of an expression: %w", err)
 	}
+	if env, err = bounded(env); err != nil {
+		return nil, fmt.Errorf("bounding the functions of an expression: %w", err)
+	}
 	slices.Sort(names)
 	return &Env{cel: env, names: names}, nil
-}
-
-// standard is CEL's standard library without the conversion of a double to a string, which writes
-// large numbers with an exponent and is replaced by functions.
-func standard() *celenv.LibrarySubset {
-	return celenv.NewLibrarySubset().AddExcludedFunctions(&celenv.Function{
-		Name:      overloads.TypeConvertString,
-		Overloads: []*celenv.Overload{{ID: overloads.DoubleToString}},
-	})
 }
 
 // Compile checks the source and makes it a program whose result is of the kind wanted. The error is
@@ -184,8 +182,7 @@ func (e *Env) Compile(source string, want Kind) (program *Program, err error) {
 	compiled, err := e.cel.Program(ast,
 		cel.EvalOptions(cel.OptOptimize),
 		cel.CostLimit(costLimit),
-		cel.MemoryLimit(memoryLimit),
-		cel.InterruptCheckFrequency(100),
+		cel.CostTracking(costs{}),
 	)
 	if err != nil {
 		return nil, planError(err)

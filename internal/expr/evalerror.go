@@ -1,7 +1,6 @@
 package expr
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -49,16 +48,8 @@ func message(err error) string {
 	switch {
 	case errors.As(err, &own):
 		return own.Error()
-	case errors.As(err, &cancelled):
-		switch cancelled.Cause {
-		case interpreter.CostLimitExceeded:
-			return "the expression costs too much on this input"
-		case interpreter.MemoryLimitExceeded:
-			return "the expression needs too much memory on this input"
-		}
-		return "the evaluation was cancelled"
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return "the evaluation was cancelled"
+	case errors.As(err, &cancelled) && cancelled.Cause == interpreter.CostLimitExceeded:
+		return "the expression costs too much on this input"
 	}
 	text := err.Error()
 	for _, known := range [...]struct{ part, message string }{
@@ -78,8 +69,6 @@ func message(err error) string {
 		{"strconv", "the text is not a number"},
 		{"regex", "the regular expression is invalid"},
 		{"error parsing regexp", "the regular expression is invalid"},
-		{"cost limit", "the expression costs too much on this input"},
-		{"memory limit", "the expression needs too much memory on this input"},
 	} {
 		if strings.Contains(text, known.part) {
 			return known.message

@@ -1,7 +1,6 @@
 package expr
 
 import (
-	"context"
 	"time"
 
 	"cel.dev/cel-go/cel"
@@ -25,8 +24,8 @@ func (p *Program) Kind() Kind { return p.want }
 
 // eval runs the program. The values of vars are Go values as encoding/json makes them, and
 // time.Time, time.Duration, []byte, []string and map[string]string.
-func (p *Program) eval(ctx context.Context, vars map[string]any) (ref.Val, error) {
-	value, _, err := p.cel.ContextEval(ctx, vars)
+func (p *Program) eval(vars map[string]any) (ref.Val, error) {
+	value, _, err := p.cel.Eval(vars)
 	if err != nil {
 		return nil, p.evalError(err)
 	}
@@ -41,7 +40,7 @@ func (p *Program) eval(ctx context.Context, vars map[string]any) (ref.Val, error
 
 // Bool evaluates to true or false. Anything else, null included, is an *EvalError.
 func (p *Program) Bool(vars map[string]any) (bool, error) {
-	value, err := p.eval(context.Background(), vars)
+	value, err := p.eval(vars)
 	if err != nil {
 		return false, err
 	}
@@ -54,7 +53,7 @@ func (p *Program) Bool(vars map[string]any) (bool, error) {
 
 // String evaluates to a string. Null and an absent optional are ""; a number is its decimal digits.
 func (p *Program) String(vars map[string]any) (string, error) {
-	value, err := p.eval(context.Background(), vars)
+	value, err := p.eval(vars)
 	if err != nil {
 		return "", err
 	}
@@ -75,7 +74,7 @@ func (p *Program) String(vars map[string]any) (string, error) {
 
 // Int evaluates to a whole number.
 func (p *Program) Int(vars map[string]any) (int64, error) {
-	value, err := p.eval(context.Background(), vars)
+	value, err := p.eval(vars)
 	if err != nil {
 		return 0, err
 	}
@@ -87,7 +86,7 @@ func (p *Program) Int(vars map[string]any) (int64, error) {
 
 // Double evaluates to a number, whole or not.
 func (p *Program) Double(vars map[string]any) (float64, error) {
-	value, err := p.eval(context.Background(), vars)
+	value, err := p.eval(vars)
 	if err != nil {
 		return 0, err
 	}
@@ -104,7 +103,7 @@ func (p *Program) Double(vars map[string]any) (float64, error) {
 
 // Time evaluates to an instant, in UTC. Null is an *EvalError: a time has no empty value.
 func (p *Program) Time(vars map[string]any) (time.Time, error) {
-	value, err := p.eval(context.Background(), vars)
+	value, err := p.eval(vars)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -141,7 +140,7 @@ func (p *Program) Map(vars map[string]any) (map[string]any, error) {
 // Any evaluates to a native value: nil, bool, int64, uint64, float64, string, []byte, time.Time,
 // time.Duration, []any or map[string]any, and these within. Null and an absent optional are nil.
 func (p *Program) Any(vars map[string]any) (any, error) {
-	value, err := p.eval(context.Background(), vars)
+	value, err := p.eval(vars)
 	if err != nil {
 		return nil, err
 	}

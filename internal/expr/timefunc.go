@@ -2,8 +2,10 @@ package expr
 
 import (
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"cel.dev/cel-go/cel"
@@ -12,18 +14,19 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 )
 
-// functions are the functions of this package.
-func functions() []cel.EnvOption {
+// ownFunctions are the functions of this package.
+func ownFunctions() []cel.EnvOption {
+	z := &zones{}
 	three := []*cel.Type{cel.StringType, cel.StringType, cel.StringType}
 	options := []cel.EnvOption{
 		cel.Function("parseTime", cel.Overload("parse_time_string_string_string", three, cel.TimestampType,
 			cel.FunctionBinding(func(args ...ref.Val) ref.Val {
-				return timestamp(parseTime(string(args[0].(types.String)), string(args[1].(types.String)), string(args[2].(types.String))))
+				return timestamp(z.parse(string(args[0].(types.String)), string(args[1].(types.String)), string(args[2].(types.String))))
 			}))),
 		cel.Function("formatTime", cel.Overload("format_time_timestamp_string_string",
 			[]*cel.Type{cel.TimestampType, cel.StringType, cel.StringType}, cel.StringType,
 			cel.FunctionBinding(func(args ...ref.Val) ref.Val {
-				text, err := formatTime(args[0].(types.Timestamp).Time, string(args[1].(types.String)), string(args[2].(types.String)))
+				text, err := z.format(args[0].(types.Timestamp).Time, string(args[1].(types.String)), string(args[2].(types.String)))
 				if err != nil {
 					return types.WrapErr(err)
 				}
@@ -100,40 +103,55 @@ func formatDouble(f float64) string {
 	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
-// zone is the location of an IANA name. "Local" would make a result depend on the machine.
-func zone(name string) (*time.Location, error) {
-	if name == "Local" || len(name) > 64 {
-		return nil, fault("the time zone is unknown")
+// zones are the locations that were asked for; reading one anew takes longer than the rest of an
+// evaluation. Names that do not exist are not kept, so there are no more than the database has.
+type zones struct{ known sync.Map }
+
+var zonePattern = regexp.MustCompile(`^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,3}$`)
+
+// find is the location of an IANA name; "" is UTC. "Local" would make a result depend on the machine.
+func (z *zones) find(name string) (*time.Location, error) {
+	if name == "" {
+		return time.UTC, nil
+	}
+	if location, ok := z.known.Load(name); ok {
+		return location.(*time.Location), nil
+	}
+	if name == "Local" || len(name) > 64 || !zonePattern.MatchString(name) {
+		return nil, errZone
 	}
 	location, err := time.LoadLocation(name)
 	if err != nil {
-		return nil, fault("the time zone is unknown")
+		return nil, errZone
 	}
+	z.known.Store(name, location)
 	return location, nil
 }
 
-func formatTime(t time.Time, layout, zoneName string) (string, error) {
-	location, err := zone(zoneName)
+const errZone = fault("the time zone is unknown")
+
+func (z *zones) format(t time.Time, layout, name string) (string, error) {
+	location, err := z.find(name)
 	if err != nil {
 		return "", err
 	}
 	return t.In(location).Format(layout), nil
 }
 
-// parseTime reads the text by Go's layout, with English or Indonesian names of months and days. A
+// parse reads the text by Go's layout, with English or Indonesian names of months and days. A
 // layout without an offset needs the zone; a zone abbreviation (MST in the layout) is one of WIB,
 // WITA, WIT, UTC and GMT, as others stand for several offsets.
-func parseTime(text, layout, zoneName string) (time.Time, error) {
+func (z *zones) parse(text, layout, name string) (time.Time, error) {
 	offset := strings.Contains(layout, "-07") || strings.Contains(layout, "Z07")
 	if strings.Contains(layout, "MST") {
 		offset = true
 		layout = strings.Replace(layout, "MST", "-0700", 1)
 		text = abbreviationToOffset(text)
 	}
-	if zoneName == "" && !offset {
+	if name == "" && !offset {
 		return time.Time{}, fault("the layout has no offset from UTC, so the time zone must be given")
 	}
-	location, err := zone(zoneName)
+	location, err := z.find(name)
 	if err != nil {
 		return time.Time{}, err
 	}
