@@ -1,0 +1,17 @@
+// Builds the container image without a container engine. A module of its own, so that none of this
+// reaches the project's go.mod.
+module github.com/tanggap/tanggap/hack/image
+
+go 1.26.0
+
+require (
+	github.com/google/go-cmp v0.7.0
+	github.com/google/go-containerregistry v0.22.1
+)
+
+require (
+	github.com/klauspost/compress v1.19.2 // indirect
+	github.com/opencontainers/go-digest v1.0.0 // indirect
+	github.com/opencontainers/image-spec v1.1.1 // indirect
+	golang.org/x/sync v0.22.0 // indirect
+)
