@@ -157,6 +157,10 @@ type Event struct {
 	Attributes map[string]string `json:"attributes,omitempty"`
 	// Clamped marks an event whose OccurredAt lay in the future and was moved to its time of receipt.
 	Clamped bool `json:"clamped,omitempty"`
+	// Cleared marks an event whose text, location and attributes were removed (by retention or a
+	// Redacted). It is what its Kind says: there is nothing left that a rule could recognise, and a Kind
+	// that a rule had turned into another was replaced when it was cleared.
+	Cleared bool `json:"cleared,omitempty"`
 }
 
 // Attribute keys with a meaning of their own.
