@@ -36,7 +36,8 @@ type Poller interface {
 	Source
 	// Poll reads everything from the cursor on (nil is the first poll) and hands it to sink page by page.
 	// It returns nil once the source has been read completely, and else an *Error, after which the next
-	// poll begins at the last cursor that the sink took.
+	// poll begins at the last cursor that the sink took. An *Error of ReasonConnected is no failure: the
+	// source answers, but has more to read than one poll may; the next poll goes on as usual.
 	Poll(ctx context.Context, cursor json.RawMessage, sink Sink) error
 	// Interval between the starts of two polls.
 	Interval() time.Duration
