@@ -54,11 +54,24 @@ type Pusher interface {
 	UsualDelay() time.Duration
 }
 
-// Sink takes what a source has read.
+// Observer is optional; implement it when a poll that returned nil need not have read every change, as
+// when open cases are asked for less often than new ones. Without it a channel counts as read through
+// the start of its last complete poll.
+type Observer interface {
+	// ObservedThrough is the instant through which the source has been read completely, as of the last poll;
+	// the zero time is nothing yet. It is called between polls only.
+	ObservedThrough() time.Time
+}
+
+// Sink takes what a source has read. A Poller calls it from one goroutine at a time, a Pusher from many.
 type Sink interface {
 	// Append returns nil once the ledger has the batch durably, events and cursor in one transaction.
-	// Events that break a rule are refused one by one by the ledger and counted; they are no error. An
-	// error is an *Error, mostly of ReasonLedgerUnavailable; the batch may be given again.
+	// Events that break a rule are refused one by one and counted, and the others are kept. To a Poller
+	// that is no error, as it could do nothing about it. To a Pusher it is an *Error of ReasonInvalidEvent
+	// whose message names the event by its place in the batch, the field and the rule, so that the deliverer
+	// can be told (400); the sink has counted it, Problem need not be called.
+	// Any other error is an *Error too, mostly of ReasonLedgerUnavailable, which a Pusher answers with 503
+	// and Retry-After (RetryAfter, when it is not 0); the batch may be given again.
 	Append(ctx context.Context, batch Batch) error
 	// Problem counts items or deliveries that never became events (a signature that does not verify, an
 	// expression that fails, a time without an offset) and shows the reason in the channel's report.
