@@ -1,0 +1,274 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/store"
+)
+
+// caseColumns are read by scanCase.
+const caseColumns = `channel, case_id, status, category, department, priority, open, overdue, received_at, answered_at,
+	waiting_since, unanswered_since, closed_at, due_at, next_at, unfinal_at, pseudonym, holds, state`
+
+func (c *conn) scanCase(r *row) (store.Case, error) {
+	var s store.Case
+	name, err := c.channelName(r.int())
+	if err != nil {
+		return s, err
+	}
+	s.Channel = name
+	s.CaseID = r.text()
+	s.Status = r.text()
+	s.Category, s.Department, s.Priority = r.text(), r.text(), r.text()
+	s.Open, s.Overdue = r.bool(), r.bool()
+	s.ReceivedAt, s.AnsweredAt = r.time(), r.time()
+	s.WaitingSince, s.UnansweredSince = r.time(), r.time()
+	s.ClosedAt, s.DueAt, s.NextAt, s.UnfinalAt = r.time(), r.time(), r.time(), r.time()
+	s.Pseudonym = r.blob()
+	s.Holds = store.Content(r.int())
+	s.State = r.blob()
+	return s, nil
+}
+
+// readCase reads one case; nil when there is none.
+func (c *conn) readCase(k key) (ref, events int64, found *store.Case, err error) {
+	channel, err := c.channel(k.Channel)
+	if err != nil || channel == 0 {
+		return 0, 0, nil, err
+	}
+	err = c.query("SELECT ref, events, "+caseColumns+" FROM cases WHERE channel = ? AND case_id = ?",
+		func(b *binder) { b.int(channel); b.text(k.CaseID) },
+		func(r *row) error {
+			ref, events = r.int(), r.int()
+			s, err := c.scanCase(r)
+			found = &s
+			return err
+		})
+	return ref, events, found, err
+}
+
+// Cases implements store.Reader.
+func (r reader) Cases(_ context.Context, keys []complaint.CaseKey) ([]*store.Case, error) {
+	cases := make([]*store.Case, len(keys))
+	for i, k := range keys {
+		var err error
+		if _, _, cases[i], err = r.readCase(k); err != nil {
+			return nil, fmt.Errorf("reading cases: %w", err)
+		}
+	}
+	return cases, nil
+}
+
+// list reads the cases that a condition takes.
+func (r reader) list(condition string, bind func(*binder)) (cases []store.Case, err error) {
+	err = r.query("SELECT "+caseColumns+" FROM cases WHERE "+condition, bind, func(row *row) error {
+		c, err := r.scanCase(row)
+		cases = append(cases, c)
+		return err
+	})
+	return cases, err
+}
+
+// Due implements store.Reader.
+func (r reader) Due(_ context.Context, until time.Time, limit int) ([]store.Case, error) {
+	cases, err := r.list("next_at IS NOT NULL AND next_at <= ? ORDER BY next_at LIMIT ?",
+		func(b *binder) { b.int(until.UnixMicro()); b.int(int64(limit)) })
+	if err != nil {
+		return nil, fmt.Errorf("scanning for cases that are due: %w", err)
+	}
+	return cases, nil
+}
+
+// Unfinal implements store.Reader.
+func (r reader) Unfinal(_ context.Context, channel string, through time.Time, limit int) ([]store.Case, error) {
+	id, err := r.channel(channel)
+	if err != nil || id == 0 {
+		return nil, err
+	}
+	cases, err := r.list("channel = ? AND unfinal_at IS NOT NULL AND unfinal_at <= ? ORDER BY unfinal_at LIMIT ?",
+		func(b *binder) { b.int(id); b.int(through.UnixMicro()); b.int(int64(limit)) })
+	if err != nil {
+		return nil, fmt.Errorf("scanning for cases without a final verdict: %w", err)
+	}
+	return cases, nil
+}
+
+// Expired implements store.Reader.
+func (r reader) Expired(_ context.Context, holds store.Content, closedBefore time.Time, limit int) ([]store.Case, error) {
+	// The conditions are those of the partial indexes, word for word.
+	var condition []string
+	for bit := store.ContentText; bit <= store.ContentHandles; bit <<= 1 {
+		if holds.Has(bit) {
+			condition = append(condition, fmt.Sprintf("holds & %d <> 0", bit))
+		}
+	}
+	if len(condition) == 0 {
+		return nil, errors.New("scanning for expired content: no content is named")
+	}
+	cases, err := r.list("closed_at IS NOT NULL AND "+strings.Join(condition, " AND ")+" AND closed_at <= ? ORDER BY closed_at LIMIT ?",
+		func(b *binder) { b.int(closedBefore.UnixMicro()); b.int(int64(limit)) })
+	if err != nil {
+		return nil, fmt.Errorf("scanning for expired content: %w", err)
+	}
+	return cases, nil
+}
+
+// ByReporter implements store.Reader.
+func (r reader) ByReporter(_ context.Context, queries []store.ReporterQuery) ([][]store.Case, error) {
+	found := make([][]store.Case, len(queries))
+	for i, q := range queries {
+		var err error
+		found[i], err = r.list("pseudonym IS NOT NULL AND pseudonym = ? AND received_at >= ? AND received_at < ? ORDER BY received_at DESC LIMIT ?",
+			func(b *binder) {
+				b.blob(q.Pseudonym)
+				b.int(q.From.UnixMicro())
+				b.int(q.To.UnixMicro())
+				b.int(int64(q.Limit))
+			})
+		if err != nil {
+			return nil, fmt.Errorf("looking for a reporter's cases: %w", err)
+		}
+	}
+	return found, nil
+}
+
+// OldestUnanswered implements store.Reader.
+func (r reader) OldestUnanswered(_ context.Context, channels []string) ([]time.Time, error) {
+	oldest := make([]time.Time, len(channels))
+	for i, name := range channels {
+		id, err := r.channel(name)
+		if err == nil && id != 0 {
+			err = r.query(`SELECT unanswered_since FROM cases WHERE channel = ? AND unanswered_since IS NOT NULL
+				ORDER BY unanswered_since LIMIT 1`, func(b *binder) { b.int(id) }, func(row *row) error {
+				oldest[i] = row.time()
+				return nil
+			})
+		}
+		if err != nil {
+			return nil, fmt.Errorf("looking for the oldest unanswered case: %w", err)
+		}
+	}
+	return oldest, nil
+}
+
+// PutCases implements store.Tx.
+func (t *tx) PutCases(_ context.Context, cases []store.Case) error {
+	for i := range cases {
+		c := &cases[i]
+		k, err := t.lookup(c.CaseKey)
+		if err == nil && k.stored == nil {
+			err = t.insertCase(c, k)
+		} else if err == nil {
+			err = t.updateCase(c, k)
+		}
+		if err != nil {
+			return fmt.Errorf("writing cases: %w", err)
+		}
+		stored := *c
+		k.stored = &stored
+	}
+	return nil
+}
+
+func (t *tx) insertCase(c *store.Case, k *known) error {
+	channel, err := t.channelForInsert(c.Channel)
+	if err != nil {
+		return err
+	}
+	return t.query("INSERT INTO cases (ref, events, "+caseColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		func(b *binder) {
+			b.int(k.ref)
+			b.int(k.events)
+			b.int(channel)
+			b.text(c.CaseID)
+			b.text(c.Status)
+			b.text(c.Category)
+			b.text(c.Department)
+			b.text(c.Priority)
+			b.bool(c.Open)
+			b.bool(c.Overdue)
+			b.time(c.ReceivedAt)
+			b.time(c.AnsweredAt)
+			b.time(c.WaitingSince)
+			b.time(c.UnansweredSince)
+			b.time(c.ClosedAt)
+			b.time(c.DueAt)
+			b.time(c.NextAt)
+			b.time(c.UnfinalAt)
+			b.blob(c.Pseudonym)
+			b.int(int64(c.Holds))
+			b.blob(c.State)
+		}, nil)
+}
+
+// indexed is a group of columns that stand in an index. SQLite rewrites the entries of every index
+// whose columns a statement sets, changed or not, so that only changed groups are set.
+type indexed struct {
+	set     string
+	changed func(old, c *store.Case) bool
+	bind    func(*binder, *store.Case)
+}
+
+var indexedColumns = [...]indexed{
+	{
+		"next_at = ?",
+		func(old, c *store.Case) bool { return !old.NextAt.Equal(c.NextAt) },
+		func(b *binder, c *store.Case) { b.time(c.NextAt) },
+	},
+	{
+		"unfinal_at = ?",
+		func(old, c *store.Case) bool { return !old.UnfinalAt.Equal(c.UnfinalAt) },
+		func(b *binder, c *store.Case) { b.time(c.UnfinalAt) },
+	},
+	{
+		"unanswered_since = ?",
+		func(old, c *store.Case) bool { return !old.UnansweredSince.Equal(c.UnansweredSince) },
+		func(b *binder, c *store.Case) { b.time(c.UnansweredSince) },
+	},
+	{
+		"pseudonym = ?, received_at = ?",
+		func(old, c *store.Case) bool {
+			return string(old.Pseudonym) != string(c.Pseudonym) || !old.ReceivedAt.Equal(c.ReceivedAt)
+		},
+		func(b *binder, c *store.Case) { b.blob(c.Pseudonym); b.time(c.ReceivedAt) },
+	},
+	{
+		"closed_at = ?, holds = ?",
+		func(old, c *store.Case) bool { return !old.ClosedAt.Equal(c.ClosedAt) || old.Holds != c.Holds },
+		func(b *binder, c *store.Case) { b.time(c.ClosedAt); b.int(int64(c.Holds)) },
+	},
+}
+
+func (t *tx) updateCase(c *store.Case, k *known) error {
+	sql := `UPDATE cases SET events = ?, status = ?, category = ?, department = ?, priority = ?, open = ?, overdue = ?,
+		answered_at = ?, waiting_since = ?, due_at = ?, state = ?`
+	for i := range indexedColumns {
+		if indexedColumns[i].changed(k.stored, c) {
+			sql += ", " + indexedColumns[i].set
+		}
+	}
+	return t.query(sql+" WHERE ref = ?", func(b *binder) {
+		b.int(k.events)
+		b.text(c.Status)
+		b.text(c.Category)
+		b.text(c.Department)
+		b.text(c.Priority)
+		b.bool(c.Open)
+		b.bool(c.Overdue)
+		b.time(c.AnsweredAt)
+		b.time(c.WaitingSince)
+		b.time(c.DueAt)
+		b.blob(c.State)
+		for i := range indexedColumns {
+			if indexedColumns[i].changed(k.stored, c) {
+				indexedColumns[i].bind(b, c)
+			}
+		}
+		b.int(k.ref)
+	}, nil)
+}

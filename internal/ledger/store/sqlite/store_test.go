@@ -1,0 +1,140 @@
+package sqlite
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/tanggap/tanggap/internal/ledger/store"
+	"github.com/tanggap/tanggap/internal/ledger/storetest"
+)
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) func() store.Store {
+		dir := t.TempDir()
+		return func() store.Store {
+			s, err := Open(dir, Options{})
+			if err != nil {
+				t.Fatalf("Opening: %v", err)
+			}
+			return s
+		}
+	})
+}
+
+func TestOneLedgerAtATime(t *testing.T) {
+	dir := t.TempDir()
+	first, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, Options{}); !errors.Is(err, store.ErrInUse) {
+		t.Errorf("A second ledger on the directory gives %v; want %v", err, store.ErrInUse)
+	}
+	shared, err := Open(dir, Options{Shared: true})
+	if err != nil {
+		t.Fatalf("Opening to read beside the ledger: %v", err)
+	}
+	if err := shared.Update(t.Context(), func(store.Tx) error { return nil }); !errors.Is(err, store.ErrInUse) {
+		t.Errorf("An update of a shared store gives %v; want %v", err, store.ErrInUse)
+	}
+	if err := errors.Join(shared.Close(), first.Close()); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatalf("Opening after closing: %v", err)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFilesAreForTheOwnerAlone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ledger")
+	s, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Update(t.Context(), func(tx store.Tx) error { return tx.PutSetting(t.Context(), "s", []byte("v")) }); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) < 4 {
+		t.Errorf("There are %d files; want the database, its log, its index and the lock", len(entries))
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v; want 0600", entry.Name(), info.Mode())
+		}
+	}
+}
+
+func TestOpenRefusesWhatIsNoLedger(t *testing.T) {
+	for name, test := range map[string]struct {
+		spoil func(t *testing.T, path string)
+		want  error
+	}{
+		"a file that is no database": {func(t *testing.T, path string) {
+			write(t, path, []byte("this is not a database, but it is longer than a header of one hundred bytes, which SQLite reads first of all"))
+		}, store.ErrDamaged},
+		"a damaged page": {func(t *testing.T, path string) {
+			content, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := 100; i < 4096; i++ {
+				content[i] = 0xff
+			}
+			write(t, path, content)
+		}, store.ErrDamaged},
+		"another program's database": {func(t *testing.T, path string) { execute(t, path, "PRAGMA application_id = 7") }, store.ErrDamaged},
+		"a newer schema":             {func(t *testing.T, path string) { execute(t, path, "PRAGMA user_version = 1000") }, store.ErrNewer},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s, err := Open(dir, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			test.spoil(t, filepath.Join(dir, fileName))
+			if s, err = Open(dir, Options{}); !errors.Is(err, test.want) {
+				t.Errorf("Opening gives %v; want %v", err, test.want)
+			}
+			if err == nil {
+				_ = s.Close()
+			}
+		})
+	}
+}
+
+func write(t *testing.T, path string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func execute(t *testing.T, path, sql string) {
+	t.Helper()
+	s := &Store{uri: uri(path, Options{})}
+	c, err := s.connect(readerCache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(c.db.Exec(sql), c.close()); err != nil {
+		t.Fatal(err)
+	}
+}

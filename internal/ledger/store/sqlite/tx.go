@@ -1,0 +1,162 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/store"
+)
+
+type key = complaint.CaseKey
+
+// reader implements store.Reader on one connection.
+type reader struct{ *conn }
+
+// tx implements store.Tx on the writer's connection.
+type tx struct {
+	reader
+	store *Store
+	// known are the cases that were read or are new in this transaction.
+	known map[key]*known
+	// added are the channels that are new in this transaction.
+	added []string
+	// cleared says that content was overwritten.
+	cleared bool
+}
+
+// known is a case within a transaction.
+type known struct {
+	ref, events int64
+	// stored is the row as it is in the database; nil for a case that is not there yet.
+	stored *store.Case
+}
+
+// forget drops what the connection has learned in a transaction that was rolled back.
+func (t *tx) forget() {
+	for _, name := range t.added {
+		delete(t.names, t.ids[name])
+		delete(t.ids, name)
+	}
+}
+
+// channelForInsert is the id of a channel, which is made when it is not there.
+func (t *tx) channelForInsert(name string) (int64, error) {
+	id, err := t.channel(name)
+	if err != nil || id != 0 {
+		return id, err
+	}
+	err = t.query("INSERT INTO channels (name) VALUES (?) RETURNING id", func(b *binder) { b.text(name) }, func(r *row) error {
+		id = r.int()
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	t.ids[name], t.names[id] = id, name
+	t.added = append(t.added, name)
+	return id, nil
+}
+
+// lookup is the case of a key, read when it is not known yet; one that is not in the database gets
+// the next number, which is used when it is put.
+func (t *tx) lookup(k key) (*known, error) {
+	if found, ok := t.known[k]; ok {
+		return found, nil
+	}
+	found := &known{}
+	var err error
+	if found.ref, found.events, found.stored, err = t.readCase(k); err != nil {
+		return nil, err
+	}
+	if found.stored == nil {
+		t.store.lastRef++
+		found.ref = t.store.lastRef
+	}
+	t.known[k] = found
+	return found, nil
+}
+
+// Cases implements store.Reader; what is read is remembered for PutCases.
+func (t *tx) Cases(_ context.Context, keys []complaint.CaseKey) ([]*store.Case, error) {
+	cases := make([]*store.Case, len(keys))
+	for i, k := range keys {
+		found, err := t.lookup(k)
+		if err != nil {
+			return nil, fmt.Errorf("reading cases: %w", err)
+		}
+		if found.stored != nil {
+			c := *found.stored
+			cases[i] = &c
+		}
+	}
+	return cases, nil
+}
+
+// AddFigures implements store.Tx.
+func (t *tx) AddFigures(_ context.Context, figures []store.Figures) error {
+	for i := range figures {
+		f := &figures[i]
+		err := t.query(`INSERT INTO figures (key, v0, v1, v2, v3, v4) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET
+			v0 = v0 + excluded.v0, v1 = v1 + excluded.v1, v2 = v2 + excluded.v2, v3 = v3 + excluded.v3, v4 = v4 + excluded.v4`,
+			func(b *binder) {
+				b.text(f.Key)
+				for _, v := range f.Values {
+					b.int(v)
+				}
+			}, nil)
+		if err != nil {
+			return fmt.Errorf("adding figures: %w", err)
+		}
+	}
+	return nil
+}
+
+// ChannelsForUpdate implements store.Tx: nobody else writes while an Update runs.
+func (t *tx) ChannelsForUpdate(_ context.Context, names []string) ([]store.Channel, error) {
+	channels := make([]store.Channel, len(names))
+	for i, name := range names {
+		channels[i].Name = name
+		err := t.query("SELECT "+channelColumns+" FROM channels WHERE name = ?", func(b *binder) { b.text(name) }, func(r *row) error {
+			channels[i] = readChannel(r)
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("reading channels: %w", err)
+		}
+	}
+	return channels, nil
+}
+
+// PutChannels implements store.Tx.
+func (t *tx) PutChannels(_ context.Context, channels []store.Channel) error {
+	for i := range channels {
+		c := &channels[i]
+		id, err := t.channelForInsert(c.Name)
+		if err == nil {
+			err = t.query(`UPDATE channels SET cursor = ?, generation = ?, observed_through = ?, last_event_at = ?, report = ? WHERE id = ?`,
+				func(b *binder) {
+					b.blob(c.Cursor)
+					b.int(c.Generation)
+					b.time(c.ObservedThrough)
+					b.time(c.LastEventAt)
+					b.blob(c.Report)
+					b.int(id)
+				}, nil)
+		}
+		if err != nil {
+			return fmt.Errorf("writing channels: %w", err)
+		}
+	}
+	return nil
+}
+
+// PutSetting implements store.Tx.
+func (t *tx) PutSetting(_ context.Context, name string, value []byte) error {
+	err := t.query("INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+		func(b *binder) { b.text(name); b.blob(value) }, nil)
+	if err != nil {
+		return fmt.Errorf("writing a setting: %w", err)
+	}
+	return nil
+}

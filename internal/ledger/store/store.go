@@ -1,0 +1,203 @@
+// Package store says what the ledger asks of a database: to keep events once, cases with what was
+// derived from them, and figures that only change by addition. It knows nothing of policies and
+// clocks. Every method takes many rows at once, so that an implementation may send them in one
+// statement; package storetest says by tests what an implementation must do.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tanggap/tanggap/internal/complaint"
+)
+
+// The errors that an implementation wraps where they apply; any other error is an accident that may
+// be gone at the next try.
+var (
+	// ErrFull says that there is no space left: what is stored is whole, nothing more can be added.
+	ErrFull = errors.New("the ledger's storage is full")
+	// ErrDamaged says that what is stored is not what was written.
+	ErrDamaged = errors.New("the ledger's storage is damaged")
+	// ErrInUse says that another ledger has the storage open.
+	ErrInUse = errors.New("another ledger uses this storage")
+	// ErrNewer says that a newer version of the program wrote the storage.
+	ErrNewer = errors.New("the ledger's storage was written by a newer version")
+)
+
+// Store keeps one ledger. It is safe for concurrent use.
+type Store interface {
+	// Update runs f in a transaction that is durable when Update returns nil; an error of f, or of the
+	// commit, leaves everything as it was. f may be run again after a conflict with another process,
+	// so that it must not have effects of its own before Update returned. Updates of one Store run one
+	// after the other.
+	Update(ctx context.Context, f func(Tx) error) error
+	// View runs f on a snapshot; it waits for no Update and no Update waits for it.
+	View(ctx context.Context, f func(Reader) error) error
+	// Close ends the use; it waits for what is running.
+	Close() error
+}
+
+// Reader reads. Slices that answer slices have their length and order.
+type Reader interface {
+	// Cases are the cases of the keys; nil where there is none.
+	Cases(ctx context.Context, keys []complaint.CaseKey) ([]*Case, error)
+	// Events are all events of each case, in no particular order.
+	Events(ctx context.Context, keys []complaint.CaseKey) ([][]Event, error)
+	// Due are at most limit cases with a NextAt that is not after until, the earliest first.
+	Due(ctx context.Context, until time.Time, limit int) ([]Case, error)
+	// Unfinal are at most limit cases of the channel with an UnfinalAt that is not after through, the
+	// earliest first.
+	Unfinal(ctx context.Context, channel string, through time.Time, limit int) ([]Case, error)
+	// Expired are at most limit cases that were closed by closedBefore and hold all of the content, the
+	// earliest closed first.
+	Expired(ctx context.Context, holds Content, closedBefore time.Time, limit int) ([]Case, error)
+	// ByReporter are for each query the latest cases of a reporter, the latest first.
+	ByReporter(ctx context.Context, queries []ReporterQuery) ([][]Case, error)
+	// Page is a page of cases in the order of (channel, case). It may have fewer cases than the limit,
+	// or none, without being the last: next is the key to go on after, nil at the end.
+	Page(ctx context.Context, query PageQuery) (cases []Case, next *complaint.CaseKey, err error)
+	// OldestUnanswered is for each channel the earliest UnansweredSince; the zero time where there is none.
+	OldestUnanswered(ctx context.Context, channels []string) ([]time.Time, error)
+	// Figures calls f with every row of figures, in no particular order.
+	Figures(ctx context.Context, f func(Figures) error) error
+	// Channels are all channels that were ever put, in the order of their names.
+	Channels(ctx context.Context) ([]Channel, error)
+	// Setting is a document by name; nil where there is none.
+	Setting(ctx context.Context, name string) ([]byte, error)
+}
+
+// Tx reads and writes. What was written is seen by what is read after it.
+type Tx interface {
+	Reader
+	// InsertEvents adds the events that are not there yet by (Channel, ID) and says which were new; of
+	// several with one key within the slice the first is new. Every case that a new event belongs to
+	// must be put before the transaction ends.
+	InsertEvents(ctx context.Context, events []Event) (inserted []bool, err error)
+	// ReplaceEvents overwrites the kind and the content of events that are there: text, location,
+	// attributes, handles, pseudonym and Cleared. What was there before is not kept anywhere.
+	ReplaceEvents(ctx context.Context, events []Event) error
+	// PutCases adds the cases or replaces them.
+	PutCases(ctx context.Context, cases []Case) error
+	// AddFigures adds to the rows of the keys, which start at zero; no key is there twice.
+	AddFigures(ctx context.Context, figures []Figures) error
+	// ChannelsForUpdate are the channels of the names, locked until the transaction ends; one that is
+	// not there has just its name.
+	ChannelsForUpdate(ctx context.Context, names []string) ([]Channel, error)
+	// PutChannels adds the channels or replaces them.
+	PutChannels(ctx context.Context, channels []Channel) error
+	// PutSetting replaces a document.
+	PutSetting(ctx context.Context, name string, value []byte) error
+}
+
+// MaxCaseEvents is how many events a case can hold at most; InsertEvents of more is an error.
+const MaxCaseEvents = 1 << 20
+
+// Event is an event as it is kept. Times are kept to the microsecond and come back in UTC.
+type Event struct {
+	complaint.Event
+	// Pseudonym stands for the reporter; nil is none. Reporter is kept as it is given: who must not keep
+	// it leaves it out.
+	Pseudonym []byte
+	// ReceivedAt is when the ledger took the event.
+	ReceivedAt time.Time
+}
+
+// Case is a case as it is kept: what is derived from its events, as far as anything is searched by
+// it, and the rest as State. Times are kept to the microsecond and come back in UTC; the zero time is
+// none.
+type Case struct {
+	complaint.CaseKey
+	complaint.Dimensions
+	Status string
+	// ReceivedAt, AnsweredAt and WaitingSince are as in ledgerapi.Case; ClosedAt is the time from which
+	// retention counts.
+	ReceivedAt, AnsweredAt, WaitingSince, ClosedAt time.Time
+	// UnansweredSince is WaitingSince of a case that nobody has answered, else zero.
+	UnansweredSince time.Time
+	// DueAt is the earliest due instant of the running clocks.
+	DueAt time.Time
+	// NextAt is when time alone changes the case.
+	NextAt time.Time
+	// UnfinalAt is the earliest due instant that has passed without a final verdict.
+	UnfinalAt time.Time
+	Open      bool
+	Overdue   bool
+	// Pseudonym stands for the reporter; nil is none.
+	Pseudonym []byte
+	// Holds says what personal data the case's events hold.
+	Holds Content
+	// State is whatever else was derived; the store does not look into it.
+	State []byte
+}
+
+// Unanswered says that nobody has answered the case.
+func (c *Case) Unanswered() bool { return !c.UnansweredSince.IsZero() }
+
+// Content is a set of kinds of personal data.
+type Content int
+
+// The kinds: texts, locations and attributes; raw phone numbers, addresses and handles.
+const (
+	ContentText Content = 1 << iota
+	ContentHandles
+)
+
+// Has reports whether all of part is in the set.
+func (c Content) Has(part Content) bool { return c&part == part }
+
+// Figures are numbers that only change by addition. What key and columns mean is the caller's
+// business.
+type Figures struct {
+	Key    string
+	Values [FigureColumns]int64
+}
+
+// FigureColumns is how many numbers one row of figures has.
+const FigureColumns = 5
+
+// Channel is what is kept of one channel.
+type Channel struct {
+	Name string
+	// Cursor and Generation are the position of the channel's source.
+	Cursor     []byte
+	Generation int64
+	// ObservedThrough and LastEventAt are event times, zero for none.
+	ObservedThrough, LastEventAt time.Time
+	// Report is what workers last said; the store does not look into it.
+	Report []byte
+}
+
+// ReporterQuery asks for the cases of one reporter that were received from From until before To, at
+// most Limit.
+type ReporterQuery struct {
+	Pseudonym []byte
+	From, To  time.Time
+	Limit     int
+}
+
+// PageQuery asks for cases after a key; empty members ask for nothing.
+type PageQuery struct {
+	After *complaint.CaseKey
+	// Limit is how many cases are returned at most, Scan how many are looked at at most; both are above 0.
+	Limit, Scan int
+	// Channel and Dimensions are exact.
+	Channel    string
+	Dimensions complaint.Dimensions
+	// Open, Unanswered and Overdue must be as given.
+	Open, Unanswered, Overdue *bool
+	// DueBefore takes cases with a DueAt before it.
+	DueBefore time.Time
+}
+
+// Takes reports whether the query takes the case, its place in the order aside.
+func (q *PageQuery) Takes(c *Case) bool {
+	same := func(want, got string) bool { return want == "" || want == got }
+	is := func(want *bool, got bool) bool { return want == nil || *want == got }
+	return same(q.Channel, c.Channel) &&
+		same(q.Dimensions.Category, c.Category) &&
+		same(q.Dimensions.Department, c.Department) &&
+		same(q.Dimensions.Priority, c.Priority) &&
+		is(q.Open, c.Open) && is(q.Unanswered, c.Unanswered()) && is(q.Overdue, c.Overdue) &&
+		(q.DueBefore.IsZero() || !c.DueAt.IsZero() && c.DueAt.Before(q.DueBefore))
+}

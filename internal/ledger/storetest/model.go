@@ -1,0 +1,186 @@
+package storetest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/store"
+)
+
+// model is a ledger in maps.
+type model struct {
+	events map[[2]string]store.Event
+	cases  map[complaint.CaseKey]store.Case
+}
+
+// equalsModel runs a random history on one store, which is far cheaper than one for each history:
+// every history has channels of its own.
+func equalsModel(t *testing.T, open func() store.Store) {
+	s := opened(t, open)
+	history := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		history++
+		m := &model{events: map[[2]string]store.Event{}, cases: map[complaint.CaseKey]store.Case{}}
+		channels := []string{fmt.Sprintf("a%d", history), fmt.Sprintf("b%d", history)}
+		for range rapid.IntRange(1, 12).Draw(rt, "transactions") {
+			m.step(rt, s, channels)
+		}
+		m.compare(rt, s, channels)
+	})
+}
+
+func (m *model) step(rt *rapid.T, s store.Store, channels []string) {
+	var events []store.Event
+	for range rapid.IntRange(0, 6).Draw(rt, "events") {
+		channel := rapid.SampledFrom(channels).Draw(rt, "channel")
+		caseID := rapid.SampledFrom([]string{"x", "y", "z"}).Draw(rt, "case")
+		id := rapid.StringMatching(`[a-f][a-c]`).Draw(rt, "id")
+		e := event(channel, caseID, id, rapid.IntRange(0, 1000).Draw(rt, "at"))
+		e.Text = rapid.String().Draw(rt, "text")
+		events = append(events, e)
+	}
+	draw := func(name string) time.Time {
+		if minute := rapid.IntRange(-3, 8).Draw(rt, name); minute >= 0 {
+			return instant(minute)
+		}
+		return time.Time{}
+	}
+	ctx := context.Background()
+	err := s.Update(ctx, func(tx store.Tx) error {
+		inserted, err := tx.InsertEvents(ctx, events)
+		if err != nil {
+			return err
+		}
+		touched := map[complaint.CaseKey]bool{}
+		for i, e := range events {
+			k := [2]string{e.Channel, e.ID}
+			_, known := m.events[k]
+			if known == inserted[i] {
+				rt.Fatalf("Event %d: inserted is %v, known before %v", i, inserted[i], known)
+			}
+			if inserted[i] {
+				m.events[k] = e
+				touched[e.Key()] = true
+			}
+		}
+		for k := range m.cases {
+			if rapid.IntRange(0, 3).Draw(rt, "touch") == 0 {
+				touched[k] = true
+			}
+		}
+		var cases []store.Case
+		for _, k := range sortedKeys(touched) {
+			c := openCase(k.Channel, k.CaseID)
+			c.NextAt, c.UnfinalAt, c.UnansweredSince, c.ReceivedAt = draw("next"), draw("unfinal"), draw("unanswered"), draw("received")
+			if rapid.Bool().Draw(rt, "reporter") {
+				c.Pseudonym = []byte(channels[0] + "p")
+			}
+			cases = append(cases, c)
+			m.cases[k] = c
+		}
+		return tx.PutCases(ctx, cases)
+	})
+	if err != nil {
+		rt.Fatalf("Updating: %v", err)
+	}
+}
+
+func (m *model) compare(rt *rapid.T, s store.Store, channels []string) {
+	ctx := context.Background()
+	err := s.View(ctx, func(r store.Reader) error {
+		for k, want := range m.cases {
+			got, err := r.Cases(ctx, []complaint.CaseKey{k})
+			if err != nil {
+				return err
+			}
+			if diff := gocmp.Diff(&want, got[0], cmpopts.EquateEmpty()); diff != "" {
+				rt.Errorf("Case (-want +got):\n%s", diff)
+			}
+			var wantEvents []store.Event
+			for _, e := range m.events {
+				if e.Key() == k {
+					wantEvents = append(wantEvents, e)
+				}
+			}
+			events, err := r.Events(ctx, []complaint.CaseKey{k})
+			if err != nil {
+				return err
+			}
+			if diff := gocmp.Diff(wantEvents, events[0], cmpopts.EquateEmpty(), cmpopts.SortSlices(byID)); diff != "" {
+				rt.Errorf("Events (-want +got):\n%s", diff)
+			}
+		}
+		for _, channel := range channels {
+			unfinal, err := r.Unfinal(ctx, channel, instant(4), 100)
+			if err != nil {
+				return err
+			}
+			m.wantSet(rt, "unfinal", unfinal, func(c *store.Case) bool {
+				return c.Channel == channel && !c.UnfinalAt.IsZero() && !c.UnfinalAt.After(instant(4))
+			})
+			oldest, err := r.OldestUnanswered(ctx, []string{channel})
+			if err != nil {
+				return err
+			}
+			if want := m.oldest(channel); !want.Equal(oldest[0]) {
+				rt.Errorf("The oldest unanswered of a channel is %v; want %v", oldest[0], want)
+			}
+		}
+		found, err := r.ByReporter(ctx, []store.ReporterQuery{{Pseudonym: []byte(channels[0] + "p"), From: instant(0), To: instant(5), Limit: 100}})
+		if err != nil {
+			return err
+		}
+		m.wantSet(rt, "by reporter", found[0], func(c *store.Case) bool {
+			return c.Pseudonym != nil && !c.ReceivedAt.IsZero() && !c.ReceivedAt.Before(instant(0)) && c.ReceivedAt.Before(instant(5))
+		})
+		return nil
+	})
+	if err != nil {
+		rt.Fatalf("Viewing: %v", err)
+	}
+}
+
+func (m *model) oldest(channel string) (oldest time.Time) {
+	for _, c := range m.cases {
+		if c.Channel == channel && c.Unanswered() && (oldest.IsZero() || c.UnansweredSince.Before(oldest)) {
+			oldest = c.UnansweredSince
+		}
+	}
+	return oldest
+}
+
+func (m *model) wantSet(rt *rapid.T, what string, got []store.Case, take func(*store.Case) bool) {
+	want := map[complaint.CaseKey]bool{}
+	for k, c := range m.cases {
+		if take(&c) {
+			want[k] = true
+		}
+	}
+	set := map[complaint.CaseKey]bool{}
+	for i := range got {
+		set[got[i].CaseKey] = true
+	}
+	if diff := gocmp.Diff(want, set); diff != "" {
+		rt.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+func sortedKeys(set map[complaint.CaseKey]bool) []complaint.CaseKey {
+	keys := make([]complaint.CaseKey, 0, len(set))
+	for k := range set {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b complaint.CaseKey) int {
+		return cmp.Or(cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.CaseID, b.CaseID))
+	})
+	return keys
+}
