@@ -123,6 +123,8 @@ type Case struct {
 	UnfinalAt time.Time
 	Open      bool
 	Overdue   bool
+	// Live cases are open, or closed with a clock that is not decided.
+	Live bool
 	// Pseudonym stands for the reporter; nil is none.
 	Pseudonym []byte
 	// Holds says what personal data the case's events hold.
@@ -184,6 +186,8 @@ type PageQuery struct {
 	// Channel and Dimensions are exact.
 	Channel    string
 	Dimensions complaint.Dimensions
+	// Live takes just live cases, at the cost of these.
+	Live bool
 	// Open, Unanswered and Overdue must be as given.
 	Open, Unanswered, Overdue *bool
 	// DueBefore takes cases with a DueAt before it.
@@ -198,6 +202,6 @@ func (q *PageQuery) Takes(c *Case) bool {
 		same(q.Dimensions.Category, c.Category) &&
 		same(q.Dimensions.Department, c.Department) &&
 		same(q.Dimensions.Priority, c.Priority) &&
-		is(q.Open, c.Open) && is(q.Unanswered, c.Unanswered()) && is(q.Overdue, c.Overdue) &&
+		(!q.Live || c.Live) && is(q.Open, c.Open) && is(q.Unanswered, c.Unanswered()) && is(q.Overdue, c.Overdue) &&
 		(q.DueBefore.IsZero() || !c.DueAt.IsZero() && c.DueAt.Before(q.DueBefore))
 }

@@ -225,6 +225,7 @@ func pagesGoThrough(t *testing.T, open func() store.Store) {
 		for i := range 7 {
 			c := openCase(channel, fmt.Sprintf("C%d", i))
 			c.Open = i%2 == 0
+			c.Live = c.Open || i == 3
 			c.Overdue = i == 4
 			c.DueAt = instant(i)
 			if i == 6 {
@@ -260,6 +261,7 @@ func pagesGoThrough(t *testing.T, open func() store.Store) {
 		"one channel":             {store.PageQuery{Limit: 3, Scan: 100, Channel: "dsw"}, some(func(c *store.Case) bool { return c.Channel == "dsw" })},
 		"no such channel":         {store.PageQuery{Limit: 3, Scan: 100, Channel: "none"}, nil},
 		"open":                    {store.PageQuery{Limit: 3, Scan: 4, Open: &yes}, some(func(c *store.Case) bool { return c.Open })},
+		"live":                    {store.PageQuery{Limit: 3, Scan: 4, Live: true}, some(func(c *store.Case) bool { return c.Live })},
 		"closed":                  {store.PageQuery{Limit: 3, Scan: 2, Open: &no}, some(func(c *store.Case) bool { return !c.Open })},
 		"unanswered":              {store.PageQuery{Limit: 3, Scan: 2, Unanswered: &yes}, some((*store.Case).Unanswered)},
 		"overdue":                 {store.PageQuery{Limit: 3, Scan: 2, Overdue: &yes}, some(func(c *store.Case) bool { return c.Overdue })},

@@ -97,7 +97,7 @@ func event(channel, caseID, id string, minute int) store.Event {
 func openCase(channel, id string) store.Case {
 	return store.Case{
 		CaseKey: key(channel, id), Dimensions: complaint.Dimensions{Category: "flood", Department: "dpupr", Priority: "high"},
-		Status: "Open", ReceivedAt: instant(0), WaitingSince: instant(0), UnansweredSince: instant(0), Open: true, State: []byte("{}"),
+		Status: "Open", ReceivedAt: instant(0), WaitingSince: instant(0), UnansweredSince: instant(0), Open: true, Live: true, State: []byte("{}"),
 	}
 }
 
@@ -231,6 +231,7 @@ func casesComeBack(t *testing.T, open func() store.Store) {
 		"no next":    func(c *store.Case) { c.NextAt = time.Time{} },
 		"unfinal":    func(c *store.Case) { c.UnfinalAt = instant(13) },
 		"open":       func(c *store.Case) { c.Open = false },
+		"live":       func(c *store.Case) { c.Live = false },
 		"overdue":    func(c *store.Case) { c.Overdue = true },
 		"pseudonym":  func(c *store.Case) { c.Pseudonym = []byte{1, 0} },
 		"holds":      func(c *store.Case) { c.Holds = store.ContentText | store.ContentHandles },

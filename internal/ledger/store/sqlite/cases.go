@@ -12,7 +12,7 @@ import (
 )
 
 // caseColumns are read by scanCase.
-const caseColumns = `channel, case_id, status, category, department, priority, open, overdue, received_at, answered_at,
+const caseColumns = `channel, case_id, status, category, department, priority, open, overdue, live, received_at, answered_at,
 	waiting_since, unanswered_since, closed_at, due_at, next_at, unfinal_at, pseudonym, holds, state`
 
 func (c *conn) scanCase(r *row) (store.Case, error) {
@@ -25,7 +25,7 @@ func (c *conn) scanCase(r *row) (store.Case, error) {
 	s.CaseID = r.text()
 	s.Status = r.text()
 	s.Category, s.Department, s.Priority = r.text(), r.text(), r.text()
-	s.Open, s.Overdue = r.bool(), r.bool()
+	s.Open, s.Overdue, s.Live = r.bool(), r.bool(), r.bool()
 	s.ReceivedAt, s.AnsweredAt = r.time(), r.time()
 	s.WaitingSince, s.UnansweredSince = r.time(), r.time()
 	s.ClosedAt, s.DueAt, s.NextAt, s.UnfinalAt = r.time(), r.time(), r.time(), r.time()
@@ -180,7 +180,7 @@ func (t *tx) insertCase(c *store.Case, k *known) error {
 	if err != nil {
 		return err
 	}
-	return t.query("INSERT INTO cases (ref, events, "+caseColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	return t.query("INSERT INTO cases (ref, events, "+caseColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		func(b *binder) {
 			b.int(k.ref)
 			b.int(k.events)
@@ -192,6 +192,7 @@ func (t *tx) insertCase(c *store.Case, k *known) error {
 			b.text(c.Priority)
 			b.bool(c.Open)
 			b.bool(c.Overdue)
+			b.bool(c.Live)
 			b.time(c.ReceivedAt)
 			b.time(c.AnsweredAt)
 			b.time(c.WaitingSince)
@@ -215,6 +216,11 @@ type indexed struct {
 }
 
 var indexedColumns = [...]indexed{
+	{
+		"live = ?",
+		func(old, c *store.Case) bool { return old.Live != c.Live },
+		func(b *binder, c *store.Case) { b.bool(c.Live) },
+	},
 	{
 		"next_at = ?",
 		func(old, c *store.Case) bool { return !old.NextAt.Equal(c.NextAt) },

@@ -21,6 +21,7 @@ CREATE TABLE cases (
   priority         TEXT NOT NULL,
   open             INTEGER NOT NULL,
   overdue          INTEGER NOT NULL,
+  live             INTEGER NOT NULL, -- open, or closed with a clock that is not decided
   received_at      INTEGER,
   answered_at      INTEGER,
   waiting_since    INTEGER,
@@ -36,6 +37,7 @@ CREATE TABLE cases (
 
 CREATE UNIQUE INDEX cases_key ON cases (channel, case_id);
 -- Most cases stand in few of these: each holds only what something still has to be done about.
+CREATE INDEX cases_live ON cases (channel, case_id) WHERE live <> 0;
 CREATE INDEX cases_next ON cases (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX cases_unfinal ON cases (channel, unfinal_at) WHERE unfinal_at IS NOT NULL;
 CREATE INDEX cases_unanswered ON cases (channel, unanswered_since) WHERE unanswered_since IS NOT NULL;
