@@ -67,7 +67,7 @@ bench: network ## Run the benchmarks of the packages whose cost is part of their
 .PHONY: lint
 lint: network ## Check style and architecture (.golangci.yml), the API's conventions, the scripts and go.mod
 	@shfmt=$$(hack/tool.sh shfmt); set -x; "$$shfmt" -d $(SCRIPTS)
-	@lint=$$(hack/tool.sh golangci-lint); set -x; "$$lint" run ./...
+	@lint=$$(hack/tool.sh golangci-lint); set -x; "$$lint" run ./...; cd hack/image; "$$lint" run
 	go mod tidy -diff
 
 .PHONY: generate

@@ -51,7 +51,7 @@ func WriteArchive(output string, spec Spec, index v1.ImageIndex) (err error) {
 // writeTar writes the regular files below folder into a tar file, in the order of their names and all
 // with the same owner, mode and time.
 func writeTar(output, folder string, modified time.Time) error {
-	file, err := os.OpenFile(output, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	file, err := os.Create(output)
 	if err != nil {
 		return err
 	}
