@@ -109,6 +109,20 @@ const (
 	ReasonInternal          Reason = "InternalError"
 )
 
+// Reasons lists every reason: a ledger counts what is none of them as ReasonInternal.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonConnected, ReasonWaitingForFirst, ReasonUnauthorized, ReasonCredentialMissing, ReasonNotFound, ReasonRateLimited,
+		ReasonUnreachable, ReasonTimeout, ReasonServerError, ReasonInvalidResponse, ReasonMappingFailed, ReasonInvalidEvent,
+		ReasonSignatureInvalid, ReasonReplayed, ReasonBodyTooLarge, ReasonInvalidBody, ReasonLedgerUnavailable, ReasonInternal,
+	}
+}
+
+// SourceStates lists every state.
+func SourceStates() []SourceState {
+	return []SourceState{SourceUnknown, SourceConnected, SourceDisconnected}
+}
+
 // Report is a worker's heartbeat for one channel, sent every ten seconds and at once when State or
 // Reason changes. Counters count from the worker's start; the ledger adds their growth per Instance.
 type Report struct {

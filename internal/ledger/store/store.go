@@ -90,7 +90,8 @@ type Tx interface {
 	PutSetting(ctx context.Context, name string, value []byte) error
 }
 
-// MaxCaseEvents is how many events a case can hold at most; InsertEvents of more is an error.
+// MaxCaseEvents is how many events a case can hold at most; InsertEvents of more is an error. The ledger
+// stops long before.
 const MaxCaseEvents = 1 << 20
 
 // Event is an event as it is kept. Times are kept to the microsecond and come back in UTC.
@@ -123,12 +124,14 @@ type Case struct {
 	UnfinalAt time.Time
 	Open      bool
 	Overdue   bool
-	// Live cases are open, or closed with a clock that is not decided.
+	// Live cases are open, or closed with a clock that is not decided: an open case is always live.
 	Live bool
 	// Pseudonym stands for the reporter; nil is none.
 	Pseudonym []byte
 	// Holds says what personal data the case's events hold.
 	Holds Content
+	// Events is how many events there are; the store keeps it, whatever is put.
+	Events int
 	// State is whatever else was derived; the store does not look into it.
 	State []byte
 }

@@ -102,6 +102,12 @@ func (m *model) compare(rt *rapid.T, s store.Store, channels []string) {
 			if err != nil {
 				return err
 			}
+			want.Events = 0
+			for _, e := range m.events {
+				if e.Key() == k {
+					want.Events++
+				}
+			}
 			if diff := gocmp.Diff(&want, got[0], cmpopts.EquateEmpty()); diff != "" {
 				rt.Errorf("Case (-want +got):\n%s", diff)
 			}

@@ -13,7 +13,7 @@ import (
 
 // caseColumns are read by scanCase.
 const caseColumns = `channel, case_id, status, category, department, priority, open, overdue, live, received_at, answered_at,
-	waiting_since, unanswered_since, closed_at, due_at, next_at, unfinal_at, pseudonym, holds, state`
+	waiting_since, unanswered_since, closed_at, due_at, next_at, unfinal_at, pseudonym, holds, state, events`
 
 func (c *conn) scanCase(r *row) (store.Case, error) {
 	var s store.Case
@@ -32,24 +32,25 @@ func (c *conn) scanCase(r *row) (store.Case, error) {
 	s.Pseudonym = r.blob()
 	s.Holds = store.Content(r.int())
 	s.State = r.blob()
+	s.Events = int(r.int())
 	return s, nil
 }
 
 // readCase reads one case; nil when there is none.
-func (c *conn) readCase(k key) (ref, events int64, found *store.Case, err error) {
+func (c *conn) readCase(k key) (ref int64, found *store.Case, err error) {
 	channel, err := c.channel(k.Channel)
 	if err != nil || channel == 0 {
-		return 0, 0, nil, err
+		return 0, nil, err
 	}
-	err = c.query("SELECT ref, events, "+caseColumns+" FROM cases WHERE channel = ? AND case_id = ?",
+	err = c.query("SELECT ref, "+caseColumns+" FROM cases WHERE channel = ? AND case_id = ?",
 		func(b *binder) { b.int(channel); b.text(k.CaseID) },
 		func(r *row) error {
-			ref, events = r.int(), r.int()
+			ref = r.int()
 			s, err := c.scanCase(r)
 			found = &s
 			return err
 		})
-	return ref, events, found, err
+	return ref, found, err
 }
 
 // Cases implements store.Reader.
@@ -57,7 +58,7 @@ func (r reader) Cases(_ context.Context, keys []complaint.CaseKey) ([]*store.Cas
 	cases := make([]*store.Case, len(keys))
 	for i, k := range keys {
 		var err error
-		if _, _, cases[i], err = r.readCase(k); err != nil {
+		if _, cases[i], err = r.readCase(k); err != nil {
 			return nil, fmt.Errorf("reading cases: %w", err)
 		}
 	}
@@ -170,6 +171,7 @@ func (t *tx) PutCases(_ context.Context, cases []store.Case) error {
 			return fmt.Errorf("writing cases: %w", err)
 		}
 		stored := *c
+		stored.Events = int(k.events)
 		k.stored = &stored
 	}
 	return nil
@@ -180,10 +182,9 @@ func (t *tx) insertCase(c *store.Case, k *known) error {
 	if err != nil {
 		return err
 	}
-	return t.query("INSERT INTO cases (ref, events, "+caseColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	return t.query("INSERT INTO cases (ref, "+caseColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		func(b *binder) {
 			b.int(k.ref)
-			b.int(k.events)
 			b.int(channel)
 			b.text(c.CaseID)
 			b.text(c.Status)
@@ -204,6 +205,7 @@ func (t *tx) insertCase(c *store.Case, k *known) error {
 			b.blob(c.Pseudonym)
 			b.int(int64(c.Holds))
 			b.blob(c.State)
+			b.int(k.events)
 		}, nil)
 }
 

@@ -116,7 +116,7 @@ func (t *tx) ReplaceEvents(_ context.Context, events []store.Event) error {
 func (r reader) Events(_ context.Context, keys []complaint.CaseKey) ([][]store.Event, error) {
 	events := make([][]store.Event, len(keys))
 	for i, k := range keys {
-		ref, _, found, err := r.readCase(k)
+		ref, found, err := r.readCase(k)
 		if err == nil && found != nil {
 			events[i], err = r.eventsOf(k, ref)
 		}

@@ -66,10 +66,12 @@ func (t *tx) lookup(k key) (*known, error) {
 	}
 	found := &known{}
 	var err error
-	if found.ref, found.events, found.stored, err = t.readCase(k); err != nil {
+	if found.ref, found.stored, err = t.readCase(k); err != nil {
 		return nil, err
 	}
-	if found.stored == nil {
+	if found.stored != nil {
+		found.events = int64(found.stored.Events)
+	} else {
 		t.store.lastRef++
 		found.ref = t.store.lastRef
 	}

@@ -1,0 +1,188 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/tanggap/tanggap/internal/ledger/store"
+)
+
+// stats count what the ledger itself does, since it started.
+type stats struct {
+	commits, requests, failures atomic.Int64
+	commitNanos                 atomic.Int64
+}
+
+// Stats are figures of the ledger's own work since it started.
+type Stats struct {
+	// Commits are transactions, Requests what they did, Failures what was refused by the storage.
+	Commits, Requests, Failures int64
+	// Committing is the time spent in transactions.
+	Committing time.Duration
+}
+
+// Stats are the figures now.
+func (l *Ledger) Stats() Stats {
+	return Stats{
+		Commits: l.stats.commits.Load(), Requests: l.stats.requests.Load(), Failures: l.stats.failures.Load(),
+		Committing: time.Duration(l.stats.commitNanos.Load()),
+	}
+}
+
+// commit does a group of requests in one transaction. When it fails, and not for a reason that would
+// meet each of them, each is tried alone, so that one that cannot be done does not harm the others.
+func (l *Ledger) commit(ctx context.Context, group []*request) {
+	err := l.attempt(ctx, group)
+	if err == nil || len(group) == 1 || storageWide(err) {
+		l.finish(group, err)
+		return
+	}
+	for _, r := range group {
+		l.finish([]*request{r}, l.attempt(ctx, []*request{r}))
+	}
+}
+
+func (l *Ledger) finish(group []*request, err error) {
+	l.noteTrouble(err)
+	l.stats.requests.Add(int64(len(group)))
+	for _, r := range group {
+		if err != nil {
+			r.err = unavailable(err)
+			l.stats.failures.Add(1)
+		}
+		close(r.done)
+	}
+}
+
+// attempt does the group in one transaction and, when it is committed, in the mirror.
+func (l *Ledger) attempt(ctx context.Context, group []*request) (err error) {
+	started := time.Now()
+	defer func() {
+		l.stats.commitNanos.Add(int64(time.Since(started)))
+		if p := recover(); p != nil {
+			// A mistake of the program, met by what somebody sent: the request fails, the ledger goes on. What
+			// was panicked with is not logged, as content may stand in it.
+			l.log.Error("Panicked in a transaction", "kind", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			err = errors.New("a mistake of the program")
+		}
+	}()
+	var t *transaction
+	err = l.store.Update(ctx, func(tx store.Tx) error {
+		for _, r := range group {
+			r.err = nil
+		}
+		t = newTransaction(tx, &l.mirror, l.instant())
+		if err := t.run(ctx, group); err != nil {
+			return err
+		}
+		return t.findOldest(ctx)
+	})
+	if err != nil {
+		return err
+	}
+	l.stats.commits.Add(1)
+	l.apply(t)
+	return nil
+}
+
+// instant is now, and never before an instant at which anything was judged. Only the holder of the
+// queue changes the latter, and so may read it.
+func (l *Ledger) instant() time.Time {
+	now := l.now().UTC().Truncate(time.Microsecond)
+	if now.Before(l.latest) {
+		return l.latest
+	}
+	return now
+}
+
+// findOldest reads the oldest unanswered cases of the channels where they may have changed.
+func (t *transaction) findOldest(ctx context.Context) error {
+	if len(t.oldest) == 0 {
+		return nil
+	}
+	names := sortedNames(t.oldest)
+	oldest, err := t.tx.OldestUnanswered(ctx, names)
+	if err != nil {
+		return err
+	}
+	t.oldestAt = make(map[string]time.Time, len(names))
+	for i, name := range names {
+		t.oldestAt[name] = oldest[i]
+	}
+	return nil
+}
+
+// apply brings the mirror to what was committed.
+func (l *Ledger) apply(t *transaction) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	grown := t.policy != nil || t.rederive != nil || len(t.changed) > 0
+	for k, v := range t.figures {
+		if *v == (values{}) {
+			continue
+		}
+		grown = true
+		sum := l.figures[k]
+		if sum == nil {
+			sum = new(values)
+			l.figures[k] = sum
+		}
+		for i := range v {
+			sum[i] += v[i]
+		}
+	}
+	for name := range t.changed {
+		l.channels[name] = t.channels[name]
+	}
+	for name := range t.advanced {
+		l.advanced[name] = true
+	}
+	for _, name := range t.settled {
+		delete(l.advanced, name)
+	}
+	for name, at := range t.oldestAt {
+		grown = grown || !l.oldest[name].Equal(at)
+		l.oldest[name] = at
+	}
+	if t.policy != nil {
+		l.policy, l.document = t.policy.compiled, t.policy.document
+	}
+	if t.rederive != nil {
+		l.rederive = *t.rederive
+	}
+	if t.persists() {
+		l.persisted = t.at
+	}
+	l.latest = t.at
+	if t.looked {
+		l.watermark = t.at
+	}
+	if grown {
+		l.grow()
+	}
+}
+
+// grow moves the sequence and wakes who waits for it. The caller holds mu.
+func (l *Ledger) grow() {
+	l.sequence++
+	close(l.grown)
+	l.grown = make(chan struct{})
+}
+
+// noteTrouble remembers whether the store takes what it is given, and logs when that changes.
+func (l *Ledger) noteTrouble(err error) {
+	l.mu.Lock()
+	before := l.trouble
+	l.trouble = err
+	l.mu.Unlock()
+	switch {
+	case err != nil && before == nil:
+		l.log.Error("Could not store", "error", err)
+	case err == nil && before != nil:
+		l.log.Info("Stored again after a failure")
+	}
+}

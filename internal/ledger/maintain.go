@@ -1,0 +1,158 @@
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/store"
+)
+
+const (
+	// tick is how often due instants are looked at.
+	tick = time.Second
+	// retentionEvery is how often expired content is looked for.
+	retentionEvery = time.Minute
+	// maintenanceCases bounds the cases of one step, so that appends never wait for long.
+	maintenanceCases = 200
+)
+
+// Maintain advances the ledger every second, and expires content every minute, until ctx ends.
+func (l *Ledger) Maintain(ctx context.Context) {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	var expired time.Time
+	for {
+		// What failed was logged when it failed, and is tried again.
+		_ = l.Advance(ctx)
+		if now := l.now(); now.Sub(expired) >= retentionEvery {
+			expired = now
+			_ = l.Expire(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// Advance judges the cases that time has changed, those whose verdicts became final as their sources
+// were observed further, and those that a new policy concerns, until there is nothing left to do. It
+// goes in small steps, between which appends have their turn.
+func (l *Ledger) Advance(ctx context.Context) error {
+	for {
+		more := false
+		step := func(ctx context.Context, t *transaction) (err error) {
+			more, err = t.advance(ctx, maintenanceCases)
+			return err
+		}
+		if err := l.do(ctx, &request{job: step}); err != nil || !more {
+			return err
+		}
+	}
+}
+
+// advance does one step and reports whether there may be more.
+func (t *transaction) advance(ctx context.Context, limit int) (more bool, err error) {
+	if t.compiled() == nil {
+		return false, nil // nothing can be judged
+	}
+	due, err := t.tx.Due(ctx, t.at, limit)
+	if err != nil {
+		return false, err
+	}
+	if err := t.rejudge(ctx, due); err != nil {
+		return false, err
+	}
+	if len(due) == limit {
+		return true, nil
+	}
+	t.looked = true
+	left := limit - len(due)
+	for _, channel := range sortedNames(t.before.advanced) {
+		unfinal, err := t.tx.Unfinal(ctx, channel, t.observedThrough(channel), left)
+		if err != nil {
+			return false, err
+		}
+		if err := t.rejudge(ctx, unfinal); err != nil {
+			return false, err
+		}
+		if left -= len(unfinal); left <= 0 {
+			return true, nil
+		}
+		t.settled = append(t.settled, channel)
+	}
+	if err := t.rederiveSome(ctx, left); err != nil {
+		return false, err
+	}
+	_, more = t.rederivation().next()
+	return more, nil
+}
+
+// Expire clears the content of cases whose time has come, in small steps.
+func (l *Ledger) Expire(ctx context.Context) error {
+	for {
+		more := false
+		step := func(ctx context.Context, t *transaction) (err error) {
+			more, err = t.expire(ctx, maintenanceCases)
+			return err
+		}
+		if err := l.do(ctx, &request{job: step}); err != nil || !more {
+			return err
+		}
+	}
+}
+
+func (t *transaction) expire(ctx context.Context, limit int) (more bool, err error) {
+	p := t.compiled()
+	if p == nil {
+		return false, nil
+	}
+	for _, part := range []struct {
+		content store.Content
+		after   time.Duration
+	}{{store.ContentText, p.Retention.Content}, {store.ContentHandles, p.Retention.Handles}} {
+		if part.after < 0 {
+			continue
+		}
+		cases, err := t.tx.Expired(ctx, part.content, t.at.Add(-part.after), limit)
+		if err != nil {
+			return false, err
+		}
+		if err := t.clear(ctx, cases, part.content); err != nil {
+			return false, err
+		}
+		more = more || len(cases) == limit
+	}
+	return more, nil
+}
+
+// clear takes content from all events of the cases. What was judged by it stays as it is.
+func (t *transaction) clear(ctx context.Context, cases []store.Case, content store.Content) error {
+	if len(cases) == 0 {
+		return nil
+	}
+	keys := make([]complaint.CaseKey, len(cases))
+	for i := range cases {
+		keys[i] = cases[i].CaseKey
+	}
+	events, err := t.tx.Events(ctx, keys)
+	if err != nil {
+		return err
+	}
+	var cleared []store.Event
+	for i := range cases {
+		rules := t.rules(cases[i].Channel)
+		for j := range events[i] {
+			if e := &events[i][j]; strip(rules, e, content) {
+				cleared = append(cleared, *e)
+			}
+		}
+		cases[i].Holds = holds(events[i])
+	}
+	if err := t.tx.ReplaceEvents(ctx, cleared); err != nil {
+		return err
+	}
+	return t.tx.PutCases(ctx, cases)
+}

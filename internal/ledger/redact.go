@@ -1,0 +1,63 @@
+package ledger
+
+import (
+	"time"
+
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/store"
+	"github.com/tanggap/tanggap/internal/policy"
+	"github.com/tanggap/tanggap/internal/sla"
+)
+
+// redact takes the content from the events that a Redacted of their case covers: all up to its time,
+// whenever they arrive. It changes events in place and returns those that changed.
+func redact(rules *policy.Rules, events []store.Event) (cleared []store.Event) {
+	var through time.Time
+	for i := range events {
+		if e := &events[i]; e.Kind == complaint.KindRedacted && e.OccurredAt.After(through) {
+			through = e.OccurredAt
+		}
+	}
+	if through.IsZero() {
+		return nil
+	}
+	for i := range events {
+		if e := &events[i]; !e.OccurredAt.After(through) && strip(rules, e, store.ContentText|store.ContentHandles) {
+			cleared = append(cleared, *e)
+		}
+	}
+	return cleared
+}
+
+// strip takes content from an event and reports whether there was any. An answer that a rule takes for
+// an acknowledgement by its text becomes one, as nothing tells later.
+func strip(rules *policy.Rules, e *store.Event, content store.Content) bool {
+	held := holdsOf(e) & content
+	if held.Has(store.ContentHandles) {
+		e.Reporter = nil
+	}
+	if held.Has(store.ContentText) {
+		if e.Kind == complaint.KindAnswered && acknowledges(rules, e) {
+			e.Kind = complaint.KindAcknowledged
+		}
+		e.Text, e.Location, e.Attributes, e.Cleared = "", nil, nil, true
+	}
+	return held != 0
+}
+
+// acknowledges reports whether the rules take an answer for an acknowledgement: they do if it does not
+// answer a complaint of which nothing else is known.
+func acknowledges(rules *policy.Rules, e *store.Event) bool {
+	if rules == nil {
+		return false
+	}
+	received := complaint.Event{
+		Channel: e.Channel, CaseID: e.CaseID, ID: e.ID + "\x00", Kind: complaint.KindReceived, Actor: complaint.ActorCitizen,
+		OccurredAt: e.OccurredAt.Add(-time.Second),
+	}
+	derived := rules.SLA.Evaluate(sla.Input{
+		Events: []complaint.Event{received, e.Event}, At: e.OccurredAt,
+		Subject: sla.Subject{Channel: e.Channel, Official: rules.Channel.Official},
+	})
+	return !derived.Answered() && !derived.AcknowledgedAt.IsZero()
+}

@@ -1,0 +1,141 @@
+package ledger
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+)
+
+// Summary is every series of the ledger once the sequence is another than after, or nil when it still
+// is after wait. It is built from memory: its cost is that of what it holds.
+func (l *Ledger) Summary(ctx context.Context, after int64, wait time.Duration) (*ledgerapi.Summary, error) {
+	timeout := time.NewTimer(wait)
+	defer timeout.Stop()
+	for {
+		l.mu.RLock()
+		sequence, grown := l.sequence, l.grown
+		if sequence != after {
+			s := l.summary(l.now().UTC())
+			l.mu.RUnlock()
+			return s, nil
+		}
+		l.mu.RUnlock()
+		select {
+		case <-grown:
+		case <-timeout.C:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// summary builds a summary. The caller holds mu. What belongs to channels that the policy no longer
+// names is left out.
+func (m *mirror) summary(now time.Time) *ledgerapi.Summary {
+	s := &ledgerapi.Summary{
+		Sequence: m.sequence, At: now, Watermark: m.watermark, Policy: m.policyStatus(),
+		Channels: make(map[string]ledgerapi.ChannelSummary, len(m.channels)),
+		Series:   []ledgerapi.Series{}, Clocks: []ledgerapi.ClockSeries{},
+	}
+	channels := map[string]*ledgerapi.ChannelSummary{}
+	for _, name := range m.policy.Channels() {
+		channels[name] = m.channelSummary(name)
+	}
+	histograms := map[[4]string]*ledgerapi.HistogramSeries{}
+	for k, v := range m.figures {
+		c := channels[k.labels[0]]
+		if c == nil {
+			continue
+		}
+		d := complaint.Dimensions{Category: k.labels[1], Department: k.labels[2], Priority: k.labels[3]}
+		switch k.family {
+		case familySeries:
+			s.Series = append(s.Series, ledgerapi.Series{
+				Channel: k.labels[0], Dimensions: d, Unanswered: v[seriesUnanswered], AwaitingReply: v[seriesAwaiting],
+				Received: v[seriesReceived], Answered: v[seriesAnswered],
+			})
+			c.Unanswered += v[seriesUnanswered]
+			c.Received += v[seriesReceived]
+			c.Answered += v[seriesAnswered]
+		case familyClock:
+			s.Clocks = append(s.Clocks, ledgerapi.ClockSeries{
+				Channel: k.labels[0], Dimensions: d, SLA: k.labels[4], Clock: k.labels[5], DueSoon: v[clockDueSoon], Overdue: v[clockOverdue],
+				Met: v[clockMet], Breached: v[clockBreached], Cancelled: v[clockCancelled],
+			})
+		case familyHistogram:
+			addBucket(histograms, k, v)
+		case familySpillover:
+			if channels[k.labels[1]] != nil {
+				s.Spillover = append(s.Spillover, ledgerapi.SpilloverSeries{From: k.labels[0], To: k.labels[1], Count: v[spilloverCount]})
+			}
+		default:
+			addToChannel(c, k, v)
+		}
+	}
+	for _, h := range histograms {
+		for i := 1; i < len(h.Buckets); i++ {
+			h.Buckets[i] += h.Buckets[i-1]
+		}
+		s.Histogram = append(s.Histogram, *h)
+	}
+	for name, c := range channels {
+		s.Channels[name] = *c
+	}
+	return s
+}
+
+func (m *mirror) channelSummary(name string) *ledgerapi.ChannelSummary {
+	summary := &ledgerapi.ChannelSummary{OldestUnansweredAt: optional(m.oldest[name])}
+	c := m.channels[name]
+	if c == nil {
+		return summary
+	}
+	summary.LastEventAt = optional(c.row.LastEventAt)
+	summary.ObservedThrough = optional(c.row.ObservedThrough)
+	r := &c.reported
+	summary.ReportedAt = optional(r.At)
+	summary.State, summary.Reason, summary.Message = r.State, r.Reason, r.Message
+	summary.LastSuccessAt = r.LastSuccessAt
+	return summary
+}
+
+func addToChannel(c *ledgerapi.ChannelSummary, k figureKey, v *values) {
+	switch k.family {
+	case familyChannel:
+		c.Overdue, c.BeyondCoverage = v[channelOverdue], v[channelBeyond]
+	case familyIngest:
+		c.Accepted, c.Duplicate, c.Rejected = v[ingestAccepted], v[ingestDuplicate], v[ingestRejected]
+	case familyError:
+		if c.Errors == nil {
+			c.Errors = map[ledgerapi.Reason]int64{}
+		}
+		c.Errors[ledgerapi.Reason(k.labels[1])] = v[errorCount]
+	case familyCorrection:
+		if c.Corrections == nil {
+			c.Corrections = map[string]int64{}
+		}
+		c.Corrections[k.labels[1]] = v[correctionCount]
+	}
+}
+
+// addBucket adds one row of a histogram; the buckets are made cumulative at the end.
+func addBucket(histograms map[[4]string]*ledgerapi.HistogramSeries, k figureKey, v *values) {
+	id := [4]string(k.labels[:4])
+	h := histograms[id]
+	if h == nil {
+		h = &ledgerapi.HistogramSeries{
+			Channel: id[0], Priority: id[1], Clock: id[2], Working: id[3] == workingTime,
+			Buckets: make([]int64, len(ledgerapi.BucketBounds())),
+		}
+		histograms[id] = h
+	}
+	h.Count += v[histogramCount]
+	h.Sum += float64(v[histogramSumMicros]) / 1e6
+	if place, err := strconv.Atoi(k.labels[4]); err == nil && place < len(h.Buckets) {
+		h.Buckets[place] += v[histogramCount]
+	}
+}

@@ -1,0 +1,271 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/store"
+	"github.com/tanggap/tanggap/internal/policy"
+)
+
+// transaction is what one transaction of the store does and, until it is committed, what it will
+// change in the mirror.
+type transaction struct {
+	tx store.Tx
+	// before is the mirror, which only the holder of the transaction changes, and so may read.
+	before *mirror
+	// at is the instant at which everything in the transaction is judged.
+	at time.Time
+
+	figures  tally
+	channels map[string]*channelState
+	changed  map[string]bool // channels whose row has to be written
+	advanced map[string]bool // channels whose observedThrough has moved
+	oldest   map[string]bool // channels whose oldest unanswered case may be another
+	earlier  map[string][][]byte
+	// policy and rederive are set when the transaction changes them.
+	policy   *newPolicy
+	rederive *rederivation
+	// looked says that no case is due any more by the transaction's instant.
+	looked bool
+	// settled are the channels of which no verdict up to observedThrough is open.
+	settled []string
+	// oldestAt are the oldest unanswered cases of the channels in oldest.
+	oldestAt map[string]time.Time
+}
+
+type newPolicy struct {
+	document policy.Document
+	compiled *policy.Policy
+}
+
+func newTransaction(tx store.Tx, before *mirror, at time.Time) *transaction {
+	return &transaction{
+		tx: tx, before: before, at: at, figures: tally{}, channels: map[string]*channelState{},
+		changed: map[string]bool{}, advanced: map[string]bool{}, oldest: map[string]bool{}, earlier: map[string][][]byte{},
+	}
+}
+
+// rules are those of a channel; nil when the policy does not name it.
+func (t *transaction) rules(channel string) *policy.Rules {
+	if t.policy != nil {
+		return t.policy.compiled.Channel(channel)
+	}
+	return t.before.policy.Channel(channel)
+}
+
+// compiled is the policy in force.
+func (t *transaction) compiled() *policy.Policy {
+	if t.policy != nil {
+		return t.policy.compiled
+	}
+	return t.before.policy
+}
+
+// run does the requests. A request that is refused for itself has its err set; the error returned is
+// one of the whole transaction.
+func (t *transaction) run(ctx context.Context, group []*request) error {
+	var names []string
+	for _, r := range group {
+		if r.channel != "" && !slices.Contains(names, r.channel) {
+			names = append(names, r.channel)
+		}
+	}
+	slices.Sort(names) // one order of locking for all
+	if err := t.lock(ctx, names); err != nil {
+		return err
+	}
+	if err := t.submissions(ctx, group); err != nil {
+		return err
+	}
+	for _, r := range group {
+		if r.report == nil {
+			continue
+		}
+		c := t.channels[r.channel]
+		if err := c.report(r.report, t.at, t.figures); err != nil {
+			return err
+		}
+		if r.report.ObservedThrough != nil && c.observe(r.report.ObservedThrough.UTC().Truncate(time.Microsecond), t.at) {
+			t.advanced[r.channel] = true
+		}
+		t.changed[r.channel] = true
+	}
+	for _, r := range group {
+		if r.job != nil {
+			if err := r.job(ctx, t); err != nil {
+				return err
+			}
+		}
+	}
+	return t.flush(ctx)
+}
+
+// lock reads the channels for changing them.
+func (t *transaction) lock(ctx context.Context, names []string) error {
+	rows, err := t.tx.ChannelsForUpdate(ctx, names)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		c, err := loadChannel(rows[i])
+		if err != nil {
+			return err
+		}
+		t.channels[c.row.Name] = c
+	}
+	return nil
+}
+
+// observedThrough is that of a channel, which may have moved in this transaction.
+func (t *transaction) observedThrough(channel string) time.Time {
+	if c := t.channels[channel]; c != nil {
+		return c.row.ObservedThrough
+	}
+	if c := t.before.channels[channel]; c != nil {
+		return c.row.ObservedThrough
+	}
+	return time.Time{}
+}
+
+// flush writes what was gathered.
+func (t *transaction) flush(ctx context.Context) error {
+	rows := make([]store.Channel, 0, len(t.changed))
+	for _, name := range sortedNames(t.changed) {
+		rows = append(rows, t.channels[name].row)
+	}
+	if len(rows) > 0 {
+		if err := t.tx.PutChannels(ctx, rows); err != nil {
+			return err
+		}
+	}
+	if figures := t.figures.rows(); len(figures) > 0 {
+		slices.SortFunc(figures, func(a, b store.Figures) int { return compareText(a.Key, b.Key) })
+		if err := t.tx.AddFigures(ctx, figures); err != nil {
+			return err
+		}
+	}
+	if t.rederive != nil {
+		if err := putSetting(ctx, t.tx, settingRederive, t.rederive); err != nil {
+			return err
+		}
+	}
+	if t.persists() {
+		return putSetting(ctx, t.tx, settingLatest, micros(t.at))
+	}
+	return nil
+}
+
+// persists reports whether the transaction's instant is kept. It only matters when the system's clock
+// is set back between two lives of the ledger, so that once a second will do, with something else.
+func (t *transaction) persists() bool {
+	return len(t.figures)+len(t.changed) > 0 && t.at.Sub(t.before.persisted) >= time.Second
+}
+
+// touched is a case that has to be judged.
+type touched struct {
+	key complaint.CaseKey
+	row *store.Case // nil for a new case
+	// events are all of the case; fresh are the ones that are new, which stand in events too.
+	events []store.Event
+	fresh  map[string]bool
+}
+
+// judge judges the cases and writes them.
+func (t *transaction) judge(ctx context.Context, cases []*touched) error {
+	states := make([]*caseState, 0, len(cases))
+	var opened []*caseState
+	var cleared []store.Event
+	for _, c := range cases {
+		before, err := load(c.row)
+		if err != nil {
+			return err
+		}
+		state, removed := t.decide(c, before)
+		cleared = append(cleared, removed...)
+		if state.record.Received && (before == nil || !before.record.Received) && state.row.Pseudonym != nil {
+			opened = append(opened, state)
+		}
+		if before == nil || !before.row.UnansweredSince.Equal(state.row.UnansweredSince) {
+			t.oldest[c.key.Channel] = true
+		}
+		states = append(states, state)
+	}
+	if len(cleared) > 0 {
+		if err := t.tx.ReplaceEvents(ctx, cleared); err != nil {
+			return err
+		}
+	}
+	if err := t.put(ctx, states); err != nil {
+		return err
+	}
+	return t.link(ctx, opened)
+}
+
+// decide judges one case, and takes the content from its events that a Redacted covers.
+func (t *transaction) decide(c *touched, before *caseState) (state *caseState, cleared []store.Event) {
+	rules := t.rules(c.key.Channel)
+	h := hearing{key: c.key, events: c.events, at: t.at, through: t.observedThrough(c.key.Channel), before: before}
+	if before != nil && rules != nil && before.record.Rules != rules.Digest {
+		// What the new rules alone change is told from what the evidence changes.
+		base := h
+		base.cause = byPolicy
+		if !before.row.Live {
+			base.cause = byPolicyClosed
+		}
+		if len(c.fresh) > 0 {
+			base.events = slices.DeleteFunc(slices.Clone(c.events), func(e store.Event) bool { return c.fresh[e.ID] })
+		}
+		h.before = judge(rules, base, t.figures)
+	}
+	state = judge(rules, h, t.figures)
+	if cleared = redact(rules, c.events); len(cleared) > 0 {
+		state.row.Holds = holds(c.events)
+	}
+	return state, cleared
+}
+
+func (t *transaction) put(ctx context.Context, states []*caseState) error {
+	rows := make([]store.Case, len(states))
+	for i, s := range states {
+		if err := s.save(); err != nil {
+			return err
+		}
+		rows[i] = s.row
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return t.tx.PutCases(ctx, rows)
+}
+
+// rejudge judges cases that were found by a scan.
+func (t *transaction) rejudge(ctx context.Context, rows []store.Case) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	keys := make([]complaint.CaseKey, len(rows))
+	for i := range rows {
+		keys[i] = rows[i].CaseKey
+	}
+	// Read for changing: the transaction may have changed a case since the scan.
+	current, err := t.tx.Cases(ctx, keys)
+	if err != nil {
+		return err
+	}
+	events, err := t.tx.Events(ctx, keys)
+	if err != nil {
+		return err
+	}
+	cases := make([]*touched, len(rows))
+	for i := range rows {
+		if current[i] == nil {
+			return fmt.Errorf("%w: a case was found and then was not there", store.ErrDamaged)
+		}
+		cases[i] = &touched{key: keys[i], row: current[i], events: events[i]}
+	}
+	return t.judge(ctx, cases)
+}
