@@ -119,4 +119,3 @@ func (r *statusRecorder) Write(p []byte) (int, error) {
 
 // Unwrap is for http.ResponseController.
 func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
-
