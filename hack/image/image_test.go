@@ -233,6 +233,31 @@ func readLayer(t *testing.T, layer v1.Layer, into map[string]entry) {
 	}
 }
 
+func TestDockerfileMakesTheSameImage(t *testing.T) {
+	content, err := os.ReadFile("../../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, final, found := strings.Cut(string(content), "\nFROM scratch\n")
+	if !found {
+		t.Fatal("the Dockerfile's last stage does not start from scratch")
+	}
+	want := []string{
+		"USER " + User, `ENTRYPOINT ["/tanggap"]`, "--chmod=0555 /out/tanggap /tanggap", " /" + CertificatesPath + "\n",
+	}
+	for name, value := range labels(Spec{Version: "$VERSION", Revision: "$REVISION"}) {
+		want = append(want, name+`="`+value+`"`)
+	}
+	for _, line := range want {
+		if !strings.Contains(final, line) {
+			t.Errorf("the Dockerfile lacks %s", line)
+		}
+	}
+	if got := strings.Count(final, "org.opencontainers.image."); got != len(labels(Spec{})) {
+		t.Errorf("the Dockerfile has %d labels, the archive %d", got, len(labels(Spec{})))
+	}
+}
+
 func TestSameInputGivesTheSameBytes(t *testing.T) {
 	var archives [2][]byte
 	for i := range archives {
