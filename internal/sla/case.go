@@ -107,7 +107,7 @@ type ClockState struct {
 	// DueAt is zero while the clock is Pending or Paused, and where the calendar has too little open time
 	// left to say.
 	DueAt time.Time
-	// WarnAt is the instant from which the clock is due soon; zero without a warning or a due instant.
+	// WarnAt is the instant from which a clock that is Running is due soon; zero without a warning.
 	WarnAt time.Time
 	// StoppedAt is when the clock stopped or was cancelled; zero while it goes on.
 	StoppedAt time.Time

@@ -1,6 +1,12 @@
 package sla
 
-import "github.com/tanggap/tanggap/internal/calendar"
+import (
+	"time"
+
+	"github.com/tanggap/tanggap/internal/calendar"
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/expr"
+)
 
 // Options are what a Policy needs besides its own words.
 type Options struct {
@@ -14,20 +20,111 @@ type Options struct {
 // and no clocks.
 type Policy struct {
 	calendar *calendar.Calendar
+	// answeredBy are the actors whose answers and acknowledgements count.
+	answeredBy      []complaint.Actor
+	acknowledgement *expr.Program
+	enforceFrom     time.Time
+	objective       *ObjectiveValue
+	rules           []rule
 }
 
-// Compile checks a specification and makes a Policy of it. All faults are reported at once, as
-// field.Error with paths such as `rules[0].clocks[1].target`.
-func Compile(spec Spec, options Options) (*Policy, error) {
-	return &Policy{calendar: options.Calendar}, nil
+// ObjectiveValue is a compiled Objective.
+type ObjectiveValue struct {
+	// Ratio is the share of clocks to be met, above 0 and at most 1.
+	Ratio float64
+	// Window is what the share is taken over.
+	Window time.Duration
 }
 
-// Evaluate derives the state of a case. It is a pure function: the same policy and input give the same
-// case, whatever the order and repetition of the events.
-func (p *Policy) Evaluate(in Input) Case {
-	return Case{}
+// Objective is the policy's objective, nil if it has none.
+func (p *Policy) Objective() *ObjectiveValue {
+	if p == nil {
+		return nil
+	}
+	return p.objective
 }
 
-// Attributes gathers the attributes of a case from its events up to an instant: later events win over
-// earlier ones. It is a pure function of the set of events, as Evaluate is.
-func Attributes(in Input) map[string]string { return nil }
+// rule gives its clocks to the cases it matches.
+type rule struct {
+	name   string
+	match  *expr.Program // nil matches all
+	clocks []clock
+	// resolvedAnswers says that an official's Resolved is an answer for what is no FirstAnswer clock: for
+	// the first answer after which NextReply begins, and for the case itself.
+	resolvedAnswers bool
+}
+
+// clock is one promise.
+type clock struct {
+	name     string
+	measures Measure
+	// onAssigned starts the clock at the first assignment instead of the receipt.
+	onAssigned bool
+	target     target
+	warning    warning
+	// standstill are the phases of a case in which the clock stands still.
+	standstill phaseKind
+	// resolvedAnswers is for FirstAnswer: an official's Resolved stops the clock.
+	resolvedAnswers bool
+}
+
+// target is how long a clock may run.
+type target struct {
+	measure targetMeasure
+	// amount is of wall or open time, days of working dates.
+	amount   time.Duration
+	days     int
+	sameDay  bool
+	endOfDay bool
+}
+
+type targetMeasure int
+
+const (
+	wallTime targetMeasure = iota
+	openTime
+	workingDates
+)
+
+// warning is how long before its due instant a clock is due soon: a percentage of the target or an
+// amount, at most one of which is not zero.
+type warning struct {
+	percent int64
+	amount  time.Duration
+}
+
+func (w warning) none() bool { return w == warning{} }
+
+// of is the warning's amount of a whole, in whole seconds.
+func (w warning) of(whole time.Duration) time.Duration {
+	if w.percent == 0 {
+		return w.amount
+	}
+	return (whole / 100 * time.Duration(w.percent)).Truncate(time.Second)
+}
+
+// Acknowledges reports whether the policy takes an event for an acknowledgement: it is one, or an
+// answer that the policy's acknowledgement matches, by somebody who counts. An answer that cannot be
+// judged, because the expression fails on it, is an answer.
+func (p *Policy) Acknowledges(e *complaint.Event) bool {
+	switch e.Kind {
+	case complaint.KindAcknowledged:
+		return p.counts(e.Actor)
+	case complaint.KindAnswered:
+		return p.counts(e.Actor) && p.onlyThanks(e)
+	}
+	return false
+}
+
+// counts reports whether an actor's answers count.
+func (p *Policy) counts(a complaint.Actor) bool {
+	if p == nil {
+		return a == complaint.ActorOfficial
+	}
+	for _, actor := range p.answeredBy {
+		if actor == a {
+			return true
+		}
+	}
+	return false
+}

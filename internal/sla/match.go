@@ -1,0 +1,98 @@
+package sla
+
+import (
+	"maps"
+
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/expr"
+)
+
+// complaintEnv is what a rule's match may refer to.
+func complaintEnv() (*expr.Env, error) {
+	return expr.NewEnv(expr.Variable{Name: "complaint", Type: expr.Map, Fields: []expr.Variable{
+		{Name: "channel", Type: expr.String},
+		{Name: "official", Type: expr.Bool},
+		{Name: "category", Type: expr.String},
+		{Name: "department", Type: expr.String},
+		{Name: "priority", Type: expr.String},
+		{Name: "attributes", Type: expr.Map},
+	}})
+}
+
+// eventEnv is what the acknowledgement's match may refer to.
+func eventEnv() (*expr.Env, error) {
+	return expr.NewEnv(expr.Variable{Name: "event", Type: expr.Map, Fields: []expr.Variable{
+		{Name: "text", Type: expr.String},
+		{Name: "kind", Type: expr.String},
+		{Name: "actor", Type: expr.String},
+		{Name: "attributes", Type: expr.Map},
+	}})
+}
+
+// rule is the first rule that matches, or nil. A match that fails on the subject, such as one that asks
+// for an attribute which the case does not have, does not match.
+func (p *Policy) rule(s *Subject) *rule {
+	var vars map[string]any
+	for i := range p.rules {
+		r := &p.rules[i]
+		if r.match == nil {
+			return r
+		}
+		if vars == nil {
+			vars = s.variables()
+		}
+		if matches, err := r.match.Bool(vars); err == nil && matches {
+			return r
+		}
+	}
+	return nil
+}
+
+func (s *Subject) variables() map[string]any {
+	return map[string]any{"complaint": map[string]any{
+		"channel":    s.Channel,
+		"official":   s.Official,
+		"category":   s.Dimensions.Category,
+		"department": s.Dimensions.Department,
+		"priority":   s.Dimensions.Priority,
+		"attributes": attributes(s.Attributes),
+	}}
+}
+
+// onlyThanks reports whether the policy's acknowledgement matches an answer.
+func (p *Policy) onlyThanks(e *complaint.Event) bool {
+	if p == nil || p.acknowledgement == nil {
+		return false
+	}
+	matches, err := p.acknowledgement.Bool(map[string]any{"event": map[string]any{
+		"text":       e.Text,
+		"kind":       string(e.Kind),
+		"actor":      string(e.Actor),
+		"attributes": attributes(e.Attributes),
+	}})
+	return err == nil && matches
+}
+
+func attributes(a map[string]string) map[string]string {
+	if a == nil {
+		return map[string]string{}
+	}
+	return a
+}
+
+// Attributes gathers the attributes of a case from its events up to an instant: later events win over
+// earlier ones. It is a pure function of the set of events, as Evaluate is; nil when there are none.
+func Attributes(in Input) map[string]string {
+	var buffer [32]*complaint.Event
+	var all map[string]string
+	for _, e := range known(in, buffer[:0]) {
+		if len(e.Attributes) == 0 {
+			continue
+		}
+		if all == nil {
+			all = make(map[string]string, len(e.Attributes))
+		}
+		maps.Copy(all, e.Attributes)
+	}
+	return all
+}
