@@ -35,7 +35,8 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(
-	// One line a subcommand.
+		// One line a subcommand.
+		newLedgerCommand(),
 	)
 	return root
 }

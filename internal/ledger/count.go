@@ -46,7 +46,7 @@ func count(s *caseState, h *hearing, derived *sla.Case, working bool, figures ta
 		}, figures, row.Channel)
 		if stoppedBySomebody(c, derived) && !y.observed {
 			y.observed = true
-			if h.cause != byPolicyClosed {
+			if y.counted != suppressed {
 				observe(row, c, working, figures)
 			}
 		}

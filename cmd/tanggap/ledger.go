@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+	authentication "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/tanggap/tanggap/internal/ledger"
+	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+	"github.com/tanggap/tanggap/internal/ledger/server"
+	"github.com/tanggap/tanggap/internal/ledger/store/sqlite"
+	"github.com/tanggap/tanggap/internal/ledger/tokenreview"
+)
+
+// ledgerFlags are the flags of `tanggap ledger`.
+type ledgerFlags struct {
+	listen, healthListen string
+	data                 string
+	files                server.Files
+	pseudonymKey         string
+	kubeconfig           string
+	logLevel             string
+}
+
+// newLedgerCommand is `tanggap ledger`: the process that keeps events, cases and figures.
+func newLedgerCommand() *cobra.Command {
+	var f ledgerFlags
+	command := &cobra.Command{
+		Use:   "ledger",
+		Short: "Keep the events, cases and figures of one ComplaintLedger",
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return runLedger(command.Context(), f)
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&f.listen, "listen", ":8443", "address of the HTTPS API")
+	flags.StringVar(&f.healthListen, "health-listen", ":8081", "address of the probes and of the process's own metrics")
+	flags.StringVar(&f.data, "data", "", "directory of the embedded storage (required)")
+	flags.StringVar(&f.files.Cert, "tls-cert", "", "PEM file with the server's certificate; read again when it changes (required)")
+	flags.StringVar(&f.files.Key, "tls-key", "", "PEM file with the certificate's key (required)")
+	flags.StringVar(&f.files.ClientCA, "client-ca", "", "PEM file with the CA of the operator's client certificate (required)")
+	flags.StringVar(&f.pseudonymKey, "pseudonym-key", "", "file with the key of reporters' pseudonyms, earlier keys on the lines after it; without it no pseudonyms are kept")
+	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig for reviewing tokens; by default KUBECONFIG, ~/.kube/config or the Pod's service account")
+	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	for _, name := range []string{"data", "tls-cert", "tls-key", "client-ca"} {
+		if err := command.MarkFlagRequired(name); err != nil {
+			panic(err) // a flag of this name was not defined above
+		}
+	}
+	command.AddCommand(newLedgerVerifyCommand())
+	return command
+}
+
+func runLedger(ctx context.Context, f ledgerFlags) (err error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
+		return errors.New("--log-level must be one of debug, info, warn, error")
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	tlsConfig, err := server.TLSConfig(f.files, time.Now)
+	if err != nil {
+		return err
+	}
+	reviewer, err := newReviewer(f.kubeconfig)
+	if err != nil {
+		return err
+	}
+	options := ledger.Options{Now: time.Now, Log: log}
+	if f.pseudonymKey != "" {
+		if options.Pseudonyms, err = ledger.ReadPseudonymKeys(f.pseudonymKey); err != nil {
+			return err
+		}
+	}
+	storage, err := sqlite.Open(f.data, sqlite.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, storage.Close()) }()
+	options.Store = storage
+	l, err := ledger.Open(ctx, options)
+	if err != nil {
+		return err
+	}
+	var listen net.ListenConfig
+	api, err := listen.Listen(ctx, "tcp", f.listen)
+	if err != nil {
+		return fmt.Errorf("listening for the API: %w", err)
+	}
+	probes, err := listen.Listen(ctx, "tcp", f.healthListen)
+	if err != nil {
+		return errors.Join(fmt.Errorf("listening for probes: %w", err), api.Close())
+	}
+	log.Info("Started the ledger", "api", api.Addr().String(), "probes", probes.Addr().String())
+	err = serveLedger(ctx, l, api, probes, server.New(l, reviewer, log), tlsConfig, log)
+	log.Info("Stopped the ledger")
+	return err
+}
+
+// serveLedger runs the ledger and its servers until ctx ends. They stop in the order in which they need
+// each other: first the API, whose requests wait for the ledger, then the ledger, then the probes.
+func serveLedger(
+	ctx context.Context, l *ledger.Ledger, api, probes net.Listener, handler http.Handler, config *tls.Config, log *slog.Logger,
+) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	health := server.NewHealth(l)
+	committing, stopCommitting := context.WithCancel(context.WithoutCancel(ctx))
+	probing, stopProbing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopProbing()
+	var group errgroup.Group
+	group.Go(func() error { l.Run(committing); return nil })
+	group.Go(func() error { l.Maintain(ctx); return nil })
+	group.Go(func() error {
+		defer cancel()
+		return server.Serve(probing, probes, health, nil, log)
+	})
+	group.Go(func() error {
+		defer cancel()
+		defer stopProbing()
+		defer stopCommitting()
+		health.SetReady(true)
+		stopReady := context.AfterFunc(ctx, func() { health.SetReady(false) })
+		defer stopReady()
+		return server.Serve(ctx, api, handler, config, log)
+	})
+	return group.Wait()
+}
+
+// newReviewer reviews tokens by the API server of the Pod's cluster.
+func newReviewer(kubeconfig string) (*tokenreview.Reviewer, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = kubeconfig
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("finding the API server: %w", err)
+	}
+	config = rest.AddUserAgent(config, "tanggap-ledger")
+	client, err := authentication.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the API server: %w", err)
+	}
+	return tokenreview.New(client.TokenReviews(), ledgerapi.Audience, time.Now), nil
+}
+
+// newLedgerVerifyCommand is `tanggap ledger verify`.
+func newLedgerVerifyCommand() *cobra.Command {
+	var data string
+	command := &cobra.Command{
+		Use:   "verify",
+		Short: "Recount every figure from the events and name what differs",
+		Long: "Recount every figure of a ledger from its events and cases, and judge every case anew. The ledger may be\n" +
+			"running. Every difference is printed; with any the exit status is 1.",
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			storage, err := sqlite.Open(data, sqlite.Options{Shared: true})
+			if err != nil {
+				return err
+			}
+			defer storage.Close()
+			cases := 0
+			differences, err := ledger.Verify(command.Context(), storage, func(n int) { cases = n })
+			if err != nil {
+				return err
+			}
+			out := command.OutOrStdout()
+			for _, d := range differences {
+				fmt.Fprintln(out, d)
+			}
+			if len(differences) > 0 {
+				return fmt.Errorf("%d differences in %d cases", len(differences), cases)
+			}
+			fmt.Fprintf(out, "no difference in %d cases\n", cases)
+			return nil
+		},
+	}
+	command.Flags().StringVar(&data, "data", "", "directory of the embedded storage (required)")
+	if err := command.MarkFlagRequired("data"); err != nil {
+		panic(err) // the flag was defined above
+	}
+	return command
+}

@@ -1,0 +1,103 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+)
+
+// ErrUnauthenticated is a TokenReviewer's answer to a token that is not valid here.
+var ErrUnauthenticated = errors.New("the token is not valid for this ledger")
+
+// TokenReviewer tells whose a bearer token is.
+type TokenReviewer interface {
+	// Review is the user name of the token's owner. The error wraps ErrUnauthenticated when the token is
+	// not valid; any other error means that it cannot be known now.
+	Review(ctx context.Context, token string) (user string, err error)
+}
+
+// caller is who sent a request.
+type caller struct {
+	operator bool
+	user     string
+}
+
+// authenticate finds out who asks, or answers the request and returns false.
+func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) (caller, bool) {
+	if isOperator(r) {
+		return caller{operator: true}, true
+	}
+	scheme, token, found := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !found || !strings.EqualFold(scheme, "Bearer") || token == "" {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		fail(w, http.StatusUnauthorized, "a client certificate of the operator or a service-account token of audience "+ledgerapi.Audience+" is needed")
+		return caller{}, false
+	}
+	user, err := s.reviewer.Review(r.Context(), token)
+	switch {
+	case errors.Is(err, ErrUnauthenticated):
+		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		fail(w, http.StatusUnauthorized, "the token is not valid, or not for audience "+ledgerapi.Audience)
+		return caller{}, false
+	case err != nil:
+		s.log.Warn("Could not review a token", "error", err)
+		unavailable(w, 1, "the token could not be checked, try again")
+		return caller{}, false
+	}
+	return caller{user: user}, true
+}
+
+// isOperator reports whether the connection has the operator's certificate, signed by the client CA:
+// VerifiedChains is set by the TLS stack after verification and never otherwise.
+func isOperator(r *http.Request) bool {
+	return r.TLS != nil && len(r.TLS.VerifiedChains) > 0 && len(r.TLS.VerifiedChains[0]) > 0 &&
+		r.TLS.VerifiedChains[0][0].Subject.CommonName == ledgerapi.OperatorCommonName
+}
+
+// operator lets just the operator through.
+func (s *Server) operator(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		who, ok := s.authenticate(w, r)
+		if !ok {
+			return
+		}
+		if !who.operator {
+			fail(w, http.StatusForbidden, "only the operator may do this")
+			return
+		}
+		next(w, r)
+	}
+}
+
+// writer lets just the one user through that the policy names for the channel.
+func (s *Server) writer(next http.HandlerFunc) http.HandlerFunc {
+	return s.channel(false, next)
+}
+
+// reader lets the channel's writer and the operator through.
+func (s *Server) reader(next http.HandlerFunc) http.HandlerFunc {
+	return s.channel(true, next)
+}
+
+func (s *Server) channel(operatorToo bool, next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		who, ok := s.authenticate(w, r)
+		if !ok {
+			return
+		}
+		user, known := s.ledger.Writer(r.PathValue("channel"))
+		switch {
+		case who.operator && operatorToo:
+			next(w, r)
+		case !known:
+			fail(w, http.StatusNotFound, "the policy of this ledger does not name the channel")
+		case who.operator || user == "" || user != who.user:
+			fail(w, http.StatusForbidden, "the policy names another writer for this channel")
+		default:
+			next(w, r)
+		}
+	}
+}

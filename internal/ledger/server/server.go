@@ -1,0 +1,172 @@
+// Package server is the ledger's API over HTTPS: who may do what, and how requests become calls of the
+// ledger.
+package server
+
+import (
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger"
+	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+	"github.com/tanggap/tanggap/internal/policy"
+)
+
+const (
+	// maxBodies bounds the bytes of all bodies that are being read.
+	maxBodies = 128 << 20
+	// maxPolicyBytes bounds a policy: some thousand channels with their SLAs.
+	maxPolicyBytes = 32 << 20
+	// maxReportBytes bounds a report.
+	maxReportBytes = 64 << 10
+	// maxWait bounds a long poll.
+	maxWait = time.Minute
+)
+
+// Server answers requests of workers and of the operator.
+type Server struct {
+	ledger   *ledger.Ledger
+	reviewer TokenReviewer
+	log      *slog.Logger
+	bodies   *semaphore.Weighted
+	mux      *http.ServeMux
+}
+
+// New is a server of the ledger.
+func New(l *ledger.Ledger, reviewer TokenReviewer, log *slog.Logger) *Server {
+	s := &Server{ledger: l, reviewer: reviewer, log: log, bodies: semaphore.NewWeighted(maxBodies), mux: http.NewServeMux()}
+	s.mux.HandleFunc("POST /v1/channels/{channel}/events", s.writer(s.appendEvents))
+	s.mux.HandleFunc("POST /v1/channels/{channel}/report", s.writer(s.report))
+	s.mux.HandleFunc("GET /v1/channels/{channel}", s.writer(s.channelState))
+	s.mux.HandleFunc("GET /v1/channels/{channel}/cases", s.reader(s.cases))
+	s.mux.HandleFunc("PUT /v1/policy", s.operator(s.putPolicy))
+	s.mux.HandleFunc("GET /v1/summary", s.operator(s.summary))
+	s.mux.HandleFunc("GET /v1/cases", s.operator(s.cases))
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		fail(w, http.StatusNotFound, "there is nothing at this path")
+	})
+	return s
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	s.mux.ServeHTTP(w, r)
+}
+
+func (s *Server) appendEvents(w http.ResponseWriter, r *http.Request) {
+	var in ledgerapi.AppendRequest
+	if !s.body(w, r, ledgerapi.MaxRequestBytes, false, &in) {
+		return
+	}
+	out, err := s.ledger.Append(r.Context(), r.PathValue("channel"), in)
+	if err != nil {
+		s.refused(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, out)
+}
+
+func (s *Server) report(w http.ResponseWriter, r *http.Request) {
+	var in ledgerapi.Report
+	if !s.body(w, r, maxReportBytes, false, &in) {
+		return
+	}
+	if err := s.ledger.Report(r.Context(), r.PathValue("channel"), in); err != nil {
+		s.refused(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *Server) channelState(w http.ResponseWriter, r *http.Request) {
+	state, err := s.ledger.State(r.PathValue("channel"))
+	if err != nil {
+		s.refused(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, state)
+}
+
+func (s *Server) putPolicy(w http.ResponseWriter, r *http.Request) {
+	var document policy.Document
+	if !s.body(w, r, maxPolicyBytes, true, &document) {
+		return
+	}
+	status, err := s.ledger.PutPolicy(r.Context(), document)
+	if err != nil {
+		s.refused(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, status)
+}
+
+func (s *Server) summary(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	after, wait := int64(-1), time.Duration(0)
+	var err error
+	if text := query.Get("after"); text != "" {
+		if after, err = strconv.ParseInt(text, 10, 64); err != nil {
+			fail(w, http.StatusBadRequest, "after: must be the sequence of a summary")
+			return
+		}
+	}
+	if text := query.Get("wait"); text != "" {
+		if wait, err = time.ParseDuration(text); err != nil || wait < 0 {
+			fail(w, http.StatusBadRequest, "wait: must be a duration such as 10s")
+			return
+		}
+	}
+	ctx, cancel := untilStopping(r)
+	defer cancel()
+	summary, err := s.ledger.Summary(ctx, after, min(wait, maxWait))
+	switch {
+	case err != nil && r.Context().Err() == nil:
+		unavailable(w, 1, "the ledger is stopping, try again")
+	case err != nil: // who asked has gone
+	case summary == nil:
+		w.WriteHeader(http.StatusNotModified)
+	default:
+		answer(w, http.StatusOK, summary)
+	}
+}
+
+func (s *Server) cases(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	q := ledger.CaseQuery{
+		Channel: query.Get("channel"), State: query.Get("state"), After: query.Get("after"),
+		Dimensions: complaint.Dimensions{
+			Category: query.Get("category"), Department: query.Get("department"), Priority: query.Get("priority"),
+		},
+	}
+	if channel := r.PathValue("channel"); channel != "" {
+		q.Channel = channel
+	}
+	if text := query.Get("limit"); text != "" {
+		limit, err := strconv.Atoi(text)
+		if err != nil || limit < 1 {
+			fail(w, http.StatusBadRequest, "limit: must be a whole number above 0")
+			return
+		}
+		q.Limit = limit
+	}
+	if text := query.Get("dueBefore"); text != "" {
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			fail(w, http.StatusBadRequest, "dueBefore: must be a time of the form 2006-01-02T15:04:05+07:00")
+			return
+		}
+		q.DueBefore = at
+	}
+	list, err := s.ledger.Cases(r.Context(), q)
+	if err != nil {
+		s.refused(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, list)
+}
