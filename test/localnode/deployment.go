@@ -229,6 +229,9 @@ func setReplicaFailure(status *appsv1.DeploymentStatus, createError error, now t
 		})
 		return
 	}
+	if findCondition(status.Conditions, appsv1.DeploymentReplicaFailure) != nil {
+		return // the first message stays: each one names another Pod, and each write would wake us again
+	}
 	setCondition(status, appsv1.DeploymentCondition{
 		Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue,
 		Reason: "FailedCreate", Message: createError.Error(),

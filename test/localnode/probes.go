@@ -163,8 +163,13 @@ func (p *probe) untilPassing(ctx context.Context) bool {
 	return passed
 }
 
-// untilFailing asks until the failure threshold is reached. It returns false when the context ended.
+// untilFailing asks until the failure threshold is reached. It returns false when the context ended. The
+// first question is asked after a period, so that a program that needs a moment to start is not killed
+// for it.
 func (p *probe) untilFailing(ctx context.Context) bool {
+	if !sleep(ctx, p.period()) {
+		return false
+	}
 	failed := false
 	p.loop(ctx, true, func(passing bool) bool {
 		failed = !passing
