@@ -1,236 +1,241 @@
-// Package portal simulates the API of a city's complaint portal in the style of Depok Single Window and
-// Sigap!: complaints as JSON with Indonesian field names, in pages, filtered by when they changed, behind
-// a bearer token that is either fixed or given for a login. Neither system has a public API; this one
-// speaks what config/samples/depok expects.
+// Package portal simulates the JSON API of a municipal complaint portal in the style of Depok Single
+// Window or Sigap!: a login that gives a token, a list in pages that can be filtered by the time of the
+// last change, Indonesian field names. Neither has a public API; this one is invented after comparable
+// ones and claims no likeness. It is for tests and the demo.
 package portal
 
 import (
-	"crypto/subtle"
-	"encoding/json"
-	"net/http"
+	"errors"
+	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 )
 
-// Statuses of a ticket, as the portal calls them.
-const (
-	StatusWaiting    = "menunggu"
-	StatusInProgress = "diproses"
-	StatusAsked      = "menunggu_pelapor"
-	StatusDone       = "selesai"
-	StatusRefused    = "ditolak"
-)
-
-// Roles of who wrote a reply.
-const (
-	RoleOfficer  = "petugas"
-	RoleSystem   = "sistem"
-	RoleReporter = "pelapor"
-)
-
-// Ticket is one complaint as the portal lists it.
-type Ticket struct {
-	Number      string       `json:"nomor"`
-	Title       string       `json:"judul"`
-	Text        string       `json:"isi"`
-	Category    string       `json:"kategori,omitempty"`
-	Status      string       `json:"status"`
-	StatusAt    time.Time    `json:"status_pada"`
-	CreatedAt   time.Time    `json:"dibuat_pada"`
-	UpdatedAt   time.Time    `json:"diperbarui_pada"`
-	Disposition *Disposition `json:"disposisi"`
-	Replies     []Reply      `json:"tanggapan"`
-	Reporter    *Reporter    `json:"pelapor,omitempty"`
-	Location    *Location    `json:"lokasi,omitempty"`
-}
-
-// Disposition is the department the ticket was given to.
-type Disposition struct {
-	Department string    `json:"opd"`
-	At         time.Time `json:"waktu"`
-}
-
-// Reply is what somebody wrote under a ticket.
-type Reply struct {
-	ID   int       `json:"id"`
-	By   string    `json:"oleh"`
-	Role string    `json:"peran"`
-	Text string    `json:"isi"`
-	At   time.Time `json:"waktu"`
-}
-
-// Reporter is who complained.
-type Reporter struct {
-	Phone string `json:"telepon"`
-}
-
-// Location is where; a string each, as some portals have it.
-type Location struct {
-	Latitude  string `json:"lintang"`
-	Longitude string `json:"bujur"`
-}
-
-// Options says how the portal behaves.
+// Options are how a portal behaves.
 type Options struct {
-	// Token is the bearer token asked for; "" asks for none.
-	Token string
-	// Username and Password are what /api/v1/login wants before it gives the token out.
+	// Prefix of the numbers of tickets; the default is "DSW-2026-".
+	Prefix string
+	// Username and Password of the login at /api/login; the default is none, so that no login succeeds.
 	Username, Password string
-	// PageSize is the largest page; 0 is 100.
+	// APIKey is taken in the header X-API-Key instead of a token; "" takes none.
+	APIKey string
+	// TokenLifetime is how long a token of the login is good; 0 is for ever.
+	TokenLifetime time.Duration
+	// PageSize of a request that does not say; the default is 50. MaxPageSize is 200.
 	PageSize int
+	// NewestFirst lists what changed last first; the default is the order of arrival.
+	NewestFirst bool
+	// ByUpdate lists in the order of the last change.
+	ByUpdate bool
+	// LocalTimes writes times without an offset, as many portals do.
+	LocalTimes bool
+	// Zone of the times; the default is UTC+7.
+	Zone *time.Location
+	// Now is the portal's clock.
+	Now func() time.Time
 }
 
-// Portal is an http.Handler of GET /api/v1/laporan and POST /api/v1/login.
+// Report is what a citizen sends in.
+type Report struct {
+	Title, Text, Category, Phone string
+	Latitude, Longitude          float64
+	// At is when it was sent in; zero is now.
+	At time.Time
+}
+
+// The states of a ticket, in the portal's own words.
+const (
+	Waiting    = "menunggu"
+	InProgress = "diproses"
+	Done       = "selesai"
+	Rejected   = "ditolak"
+)
+
+// Who writes in a conversation, in the portal's own words.
+const (
+	Officer = "petugas"
+	Citizen = "pelapor"
+	Machine = "sistem"
+)
+
+// Portal is the simulated system. Its methods and its handler may be used at the same time.
 type Portal struct {
 	options Options
 
 	mu       sync.Mutex
-	tickets  map[string]*Ticket
+	tickets  []*ticket
+	entries  int
+	tokens   map[string]time.Time
 	failures []failure
 	requests int
+	logins   int
 }
 
+// ticket is a complaint as the portal keeps it.
+type ticket struct {
+	number     string
+	report     Report
+	status     string
+	createdAt  time.Time
+	updatedAt  time.Time
+	department string
+	assignedAt time.Time
+	entries    []entry
+}
+
+type entry struct {
+	id             int
+	by, role, text string
+	at             time.Time
+}
+
+// failure is an answer that takes the place of the right one.
 type failure struct {
 	status     int
-	retryAfter string
+	retryAfter time.Duration
 }
 
 // New makes a portal without tickets.
 func New(options Options) *Portal {
+	if options.Prefix == "" {
+		options.Prefix = "DSW-2026-"
+	}
 	if options.PageSize == 0 {
-		options.PageSize = 100
+		options.PageSize = 50
 	}
-	return &Portal{options: options, tickets: map[string]*Ticket{}}
+	if options.Zone == nil {
+		options.Zone = time.FixedZone("WIB", 7*60*60)
+	}
+	return &Portal{options: options, tokens: map[string]time.Time{}}
 }
 
-// Put adds a ticket or replaces the one of its number.
-func (p *Portal) Put(ticket Ticket) {
+// AddTicket sends a report in and returns the number of its ticket.
+func (p *Portal) AddTicket(r Report) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	ticket.Replies = slices.Clone(ticket.Replies)
-	p.tickets[ticket.Number] = &ticket
+	if r.At.IsZero() {
+		r.At = p.options.Now()
+	}
+	t := &ticket{number: fmt.Sprintf("%s%06d", p.options.Prefix, len(p.tickets)+1), report: r, status: Waiting, createdAt: r.At, updatedAt: r.At}
+	p.tickets = append(p.tickets, t)
+	return t.number
 }
 
-// Update changes a ticket at an instant, which becomes its UpdatedAt.
-func (p *Portal) Update(number string, at time.Time, change func(*Ticket)) {
+// Assign sends a ticket to a department (disposisi).
+func (p *Portal) Assign(number, department string) error {
+	return p.change(number, func(t *ticket, now time.Time) {
+		t.department, t.assignedAt, t.status = department, now, InProgress
+	})
+}
+
+// Answer writes to the citizen as an officer of the department.
+func (p *Portal) Answer(number, by, text string) error { return p.write(number, by, Officer, text) }
+
+// AnswerAutomatically writes to the citizen as the portal does by itself.
+func (p *Portal) AnswerAutomatically(number, text string) error {
+	return p.write(number, "portal", Machine, text)
+}
+
+// Reply writes as the citizen.
+func (p *Portal) Reply(number, text string) error { return p.write(number, Citizen, Citizen, text) }
+
+// Resolve closes a ticket as done.
+func (p *Portal) Resolve(number string) error { return p.set(number, Done) }
+
+// Reject closes a ticket as none of the city's affair.
+func (p *Portal) Reject(number string) error { return p.set(number, Rejected) }
+
+// Reopen opens a closed ticket again.
+func (p *Portal) Reopen(number string) error { return p.set(number, InProgress) }
+
+func (p *Portal) set(number, status string) error {
+	return p.change(number, func(t *ticket, _ time.Time) { t.status = status })
+}
+
+func (p *Portal) write(number, by, role, text string) error {
+	return p.change(number, func(t *ticket, now time.Time) {
+		p.entries++
+		t.entries = append(t.entries, entry{id: p.entries, by: by, role: role, text: text, at: now})
+	})
+}
+
+// errNoTicket is the error of a number that was never given.
+var errNoTicket = errors.New("there is no ticket of this number")
+
+func (p *Portal) change(number string, apply func(*ticket, time.Time)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if ticket := p.tickets[number]; ticket != nil {
-		ticket.UpdatedAt = at
-		change(ticket)
+	i := slices.IndexFunc(p.tickets, func(t *ticket) bool { return t.number == number })
+	if i < 0 {
+		return errNoTicket
 	}
+	now := p.options.Now()
+	apply(p.tickets[i], now)
+	p.tickets[i].updatedAt = now
+	return nil
 }
 
-// Fail makes the next n requests fail with the status; retryAfter is sent as Retry-After unless "".
-func (p *Portal) Fail(n, status int, retryAfter string) {
+// Fail answers the next n requests of the list with the status, and with Retry-After if it is not 0.
+func (p *Portal) Fail(n, status int, retryAfter time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for range n {
-		p.failures = append(p.failures, failure{status, retryAfter})
+		p.failures = append(p.failures, failure{status: status, retryAfter: retryAfter})
 	}
 }
 
-// SetToken changes the token that is asked for, as a vendor's rotation does.
-func (p *Portal) SetToken(token string) {
+// Revoke makes every token that was given worthless.
+func (p *Portal) Revoke() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.options.Token = token
+	clear(p.tokens)
 }
 
-// Requests is how many requests the portal has had, failed ones included.
+// Requests counts the requests of the list so far, failed ones included; Logins those of the login.
 func (p *Portal) Requests() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.requests
 }
 
-// ServeHTTP implements http.Handler.
-func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// Logins counts the logins that succeeded.
+func (p *Portal) Logins() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.requests++
-	if len(p.failures) > 0 {
-		fail := p.failures[0]
-		p.failures = p.failures[1:]
-		if fail.retryAfter != "" {
-			w.Header().Set("Retry-After", fail.retryAfter)
-		}
-		answer(w, fail.status, map[string]any{"success": false, "pesan": "gangguan"})
-		return
-	}
-	switch {
-	case r.Method == http.MethodPost && r.URL.Path == "/api/v1/login":
-		p.login(w, r)
-	case r.Method == http.MethodGet && r.URL.Path == "/api/v1/laporan":
-		p.list(w, r)
-	default:
-		answer(w, http.StatusNotFound, map[string]any{"success": false, "pesan": "tidak ditemukan"})
-	}
+	return p.logins
 }
 
-func (p *Portal) login(w http.ResponseWriter, r *http.Request) {
-	var body struct{ Username, Password string }
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4096)).Decode(&body); err != nil {
-		answer(w, http.StatusBadRequest, map[string]any{"success": false})
-		return
+// Numbers lists the tickets' numbers in the order of arrival.
+func (p *Portal) Numbers() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	numbers := make([]string, len(p.tickets))
+	for i, t := range p.tickets {
+		numbers[i] = t.number
 	}
-	if body.Username != p.options.Username || body.Password != p.options.Password {
-		answer(w, http.StatusUnauthorized, map[string]any{"success": false, "pesan": "masuk ditolak"})
-		return
-	}
-	answer(w, http.StatusOK, map[string]any{"success": true, "token": p.options.Token})
+	return numbers
 }
 
-func (p *Portal) list(w http.ResponseWriter, r *http.Request) {
-	given := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if subtle.ConstantTimeCompare([]byte(given), []byte(p.options.Token)) != 1 {
-		answer(w, http.StatusUnauthorized, map[string]any{"success": false, "pesan": "token ditolak"})
-		return
-	}
-	query := r.URL.Query()
-	since, err := time.Parse(time.RFC3339Nano, query.Get("diperbarui_sejak"))
-	if err != nil && query.Get("diperbarui_sejak") != "" {
-		answer(w, http.StatusBadRequest, map[string]any{"success": false, "pesan": "diperbarui_sejak"})
-		return
-	}
-	page, size := max(number(query.Get("halaman"), 1), 1), min(max(number(query.Get("per_halaman"), p.options.PageSize), 1), p.options.PageSize)
-	matching := p.changedSince(since)
-	pages := (len(matching) + size - 1) / size
-	from := min((page-1)*size, len(matching))
-	answer(w, http.StatusOK, map[string]any{
-		"success": true, "data": matching[from:min(from+size, len(matching))], "halaman": page, "total_halaman": pages,
-	})
-}
-
-// changedSince lists the tickets that changed at or after an instant, oldest change first.
-func (p *Portal) changedSince(since time.Time) []*Ticket {
-	matching := []*Ticket{}
-	for _, ticket := range p.tickets {
-		if !ticket.UpdatedAt.Before(since) {
-			matching = append(matching, ticket)
+// list is the tickets that changed since the instant, in the portal's order.
+func (p *Portal) list(since time.Time) []*ticket {
+	var found []*ticket
+	for _, t := range p.tickets {
+		if !t.updatedAt.Before(since) {
+			found = append(found, t)
 		}
 	}
-	slices.SortFunc(matching, func(a, b *Ticket) int {
-		if order := a.UpdatedAt.Compare(b.UpdatedAt); order != 0 {
-			return order
-		}
-		return strings.Compare(a.Number, b.Number)
-	})
-	return matching
-}
-
-func number(text string, otherwise int) int {
-	if n, err := strconv.Atoi(text); err == nil {
-		return n
+	if p.options.ByUpdate || p.options.NewestFirst {
+		slices.SortStableFunc(found, func(a, b *ticket) int {
+			if c := a.updatedAt.Compare(b.updatedAt); c != 0 {
+				return c
+			}
+			return strings.Compare(a.number, b.number)
+		})
 	}
-	return otherwise
-}
-
-func answer(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the client went away: nobody is left to tell
+	if p.options.NewestFirst {
+		slices.Reverse(found)
+	}
+	return found
 }

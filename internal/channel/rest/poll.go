@@ -1,0 +1,171 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/tanggap/tanggap/api/v1alpha1"
+	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/channel/mapping"
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+)
+
+// maxTokenBytes bounds what a source may call a page, so that the cursor stays small.
+const maxTokenBytes = 8 << 10
+
+// poll is one poll under way.
+type poll struct {
+	*source
+	sink   channel.Sink
+	cursor cursor
+	// seen are the tokens of pages that this poll has asked for.
+	seen map[string]bool
+	// previous are the identifiers of the last page's events.
+	previous []string
+	// resumed says that the next page is the first of this poll and not the first of its window.
+	resumed bool
+}
+
+// Poll implements channel.Poller. The events of each page are with the ledger, and the cursor with
+// them, before the next page is asked for; a poll that is cut off goes on where it was.
+func (s *source) Poll(ctx context.Context, saved json.RawMessage, sink channel.Sink) error {
+	now := s.now()
+	p := &poll{source: s, sink: sink, cursor: s.open(saved, now), seen: map[string]bool{}}
+	if p.cursor.Window == nil {
+		p.begin(false)
+	} else {
+		p.resumed = true
+	}
+	for range s.timing.maxPages {
+		done, err := p.step(ctx)
+		if done || err != nil {
+			return err
+		}
+	}
+	return &channel.Error{Reason: ledgerapi.ReasonConnected,
+		Message: fmt.Sprintf("read %d pages, as many as polling.maxPages allows; the next poll goes on", s.timing.maxPages)}
+}
+
+// begin starts a window at its first page.
+func (p *poll) begin(second bool) {
+	w := &window{Until: p.now(), Position: p.first(), Second: second}
+	if p.cursor.Window != nil {
+		w.Newest = p.cursor.Window.Newest
+	}
+	p.cursor.Window = w
+	p.resumed = false
+	p.previous = nil
+	clear(p.seen)
+}
+
+// step reads one page and hands it to the sink, and reports whether it was the last.
+func (p *poll) step(ctx context.Context) (done bool, err error) {
+	w := p.cursor.Window
+	read, err := p.read(ctx)
+	if err != nil {
+		if p.resumed && stale(err) {
+			// What a page was called before the interruption need not be known to the source any more.
+			p.begin(w.Second)
+			return false, nil
+		}
+		return false, err
+	}
+	p.resumed = false
+	if read.UpdatedAt.After(w.Newest) {
+		w.Newest = read.UpdatedAt
+	}
+	batch := channel.Batch{}
+	switch {
+	case !read.last:
+		if err := p.advance(read); err != nil {
+			return false, err
+		}
+		w.Position = read.next
+		batch.Cursor = p.cursor.encode()
+	case p.moved():
+		p.begin(true)
+		batch.Cursor = p.cursor.encode()
+	default:
+		done = true
+		batch.Cursor, batch.ObservedThrough = p.after(p.cursor).encode(), &w.Until
+	}
+	if err := p.append(ctx, read.Events, batch); err != nil {
+		return false, err
+	}
+	for _, problem := range read.Problems {
+		p.sink.Problem(problem.Reason, problem.Message, problem.Items)
+	}
+	return done, nil
+}
+
+// read asks for the page at the cursor's position.
+func (p *poll) read(ctx context.Context) (page, error) {
+	w := p.cursor.Window
+	request, err := p.request(p.cursor.Since, w.Until, w.Position)
+	if err != nil {
+		return page{}, err
+	}
+	answer, err := p.client.Do(ctx, request)
+	if err != nil {
+		return page{}, err
+	}
+	return p.understand(answer, w.Position)
+}
+
+// stale reports whether the error may come of a position that the source no longer knows.
+func stale(err error) bool {
+	var failure *channel.Error
+	return errors.As(err, &failure) && (failure.Reason == ledgerapi.ReasonInvalidResponse || failure.Reason == ledgerapi.ReasonNotFound)
+}
+
+// advance checks that the next page is another one: a source that ignores how it is asked for pages
+// would be read for ever.
+func (p *poll) advance(read page) error {
+	if token := read.next.Token; token != "" {
+		if len(token) > maxTokenBytes {
+			return invalid("the next page is called by a text that is too long")
+		}
+		if token == p.cursor.Window.Position.Token || p.seen[token] {
+			return invalid("the pages go in a circle: the next one was read already; check pagination")
+		}
+		p.seen[token] = true
+	}
+	ids := make([]string, len(read.Events))
+	for i := range read.Events {
+		ids[i] = read.Events[i].ID
+	}
+	if len(ids) > 0 && slices.Equal(ids, p.previous) {
+		return invalid("the source gives the same page again and again; check pagination.parameter, or set size so that the last page is known")
+	}
+	p.previous = ids
+	return nil
+}
+
+// moved reports whether items changed their places while the window was read by their numbers: one
+// that is updated leaves its place, and the first of the next page takes the last of this one, which
+// is not asked for again. Then the window is read once more.
+func (p *poll) moved() bool {
+	w := p.cursor.Window
+	counted := p.pagination.Type == v1alpha1.PaginationPage || p.pagination.Type == v1alpha1.PaginationOffset
+	return counted && !w.Second && w.Position != p.first() && w.Newest.After(w.Until)
+}
+
+// append hands events to the sink in parts it takes; what the batch says of the source's position goes
+// with the last.
+func (p *poll) append(ctx context.Context, events []complaint.Event, last channel.Batch) error {
+	parts := mapping.Batches(events)
+	if len(parts) == 0 {
+		return p.sink.Append(ctx, last)
+	}
+	for _, part := range parts[:len(parts)-1] {
+		if err := p.sink.Append(ctx, channel.Batch{Events: part}); err != nil {
+			return err
+		}
+	}
+	last.Events = parts[len(parts)-1]
+	return p.sink.Append(ctx, last)
+}
