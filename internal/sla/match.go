@@ -59,9 +59,10 @@ func (s *Subject) variables() map[string]any {
 	}}
 }
 
-// onlyThanks reports whether the policy's acknowledgement matches an answer.
+// onlyThanks reports whether the policy's acknowledgement matches an answer. One whose content was
+// cleared had its kind settled then: it must not be judged by an empty text.
 func (p *Policy) onlyThanks(e *complaint.Event) bool {
-	if p == nil || p.acknowledgement == nil {
+	if p == nil || p.acknowledgement == nil || e.Cleared {
 		return false
 	}
 	matches, err := p.acknowledgement.Bool(map[string]any{"event": map[string]any{
