@@ -747,7 +747,8 @@ type ComplaintChannelStatus struct {
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// endpoint is the path, below the worker's Service, that a webhook's sender posts to.
+	// endpoint is the URL, inside the cluster, that a webhook's deliveries are posted to; an Ingress or a
+	// Gateway leads to it from outside.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	Endpoint string `json:"endpoint,omitempty"`

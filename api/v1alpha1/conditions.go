@@ -46,10 +46,20 @@ const (
 	ReasonDeploymentAvailable = "DeploymentAvailable"
 	// ReasonDeploymentUnavailable: the worker's Deployment has too few ready replicas.
 	ReasonDeploymentUnavailable = "DeploymentUnavailable"
+	// ReasonWorkerRefused: the API server does not take an object of the worker, such as a request above its
+	// limit, or one whose name is taken by somebody else's object; the message says which.
+	ReasonWorkerRefused = "WorkerRefused"
 	// ReasonLedgerAvailable: the ledger answers the operator.
 	ReasonLedgerAvailable = "LedgerAvailable"
 	// ReasonLedgerUnavailable: the ledger does not answer the operator.
 	ReasonLedgerUnavailable = "LedgerUnavailable"
+	// ReasonLedgerRefused: the API server does not take an object of the ledger; the message says which.
+	ReasonLedgerRefused = "LedgerRefused"
+	// ReasonPolicyRefused: the ledger does not take the policy; the message is the ledger's.
+	ReasonPolicyRefused = "PolicyRefused"
+	// ReasonPseudonymKeyMissing: the key of the reporters' pseudonyms is gone, and nobody but a person can
+	// decide to begin anew.
+	ReasonPseudonymKeyMissing = "PseudonymKeyMissing"
 	// ReasonPolicyPending: a ledger has not taken the current policy over yet.
 	ReasonPolicyPending = "PolicyPending"
 	// ReasonSuspended: `spec.suspend` is set, so no worker is meant to run.

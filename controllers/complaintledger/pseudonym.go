@@ -1,0 +1,67 @@
+package complaintledger
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/tanggap/tanggap/api/v1alpha1"
+	"github.com/tanggap/tanggap/controllers/internal/apply"
+	"github.com/tanggap/tanggap/controllers/internal/names"
+)
+
+// pseudonymBytes is the strength of the key of the pseudonyms.
+const pseudonymBytes = 32
+
+// keepPseudonymKey makes the key of the reporters' pseudonyms when the ledger is new, and never again:
+// by another key nobody is recognised who reported before. The Secret is immutable and outlives the
+// ledger, as its volume does.
+func (r *Reconciler) keepPseudonymKey(ctx context.Context, s *scope) error {
+	key := types.NamespacedName{Namespace: s.key.Namespace, Name: names.LedgerPseudonym(s.key.Name)}
+	usable, found, err := read(ctx, r.pseudonyms, r.Live, key, func(secret *corev1.Secret) (bool, error) {
+		return len(secret.Data[names.PseudonymKey]) > 0, nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case usable:
+		return nil
+	case found:
+		s.trouble, s.troubleReason = fmt.Sprintf("The Secret %q has no key %q.", key.Name, names.PseudonymKey), v1alpha1.ReasonPseudonymKeyMissing
+		return nil
+	}
+	running := &appsv1.StatefulSet{}
+	err = r.Client.Get(ctx, types.NamespacedName{Namespace: s.key.Namespace, Name: names.Ledger(s.key.Name)}, running)
+	if err == nil {
+		s.trouble, s.troubleReason = fmt.Sprintf("The Secret %q is gone. Restore it from a backup; or delete the StatefulSet %q to have a new one made, "+
+			"by which nobody is recognised who reported before.", key.Name, running.Name), v1alpha1.ReasonPseudonymKeyMissing
+		return nil
+	}
+	if !apierrors.IsNotFound(err) {
+		return err
+	}
+	return r.createPseudonymKey(ctx, s, key)
+}
+
+func (r *Reconciler) createPseudonymKey(ctx context.Context, s *scope, key types.NamespacedName) error {
+	random := make([]byte, pseudonymBytes)
+	rand.Read(random) //nolint:errcheck // never returns an error
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name, Labels: labels(s.ledger)},
+		Type:       corev1.SecretTypeOpaque,
+		Immutable:  new(true),
+		Data:       map[string][]byte{names.PseudonymKey: []byte(hex.EncodeToString(random))},
+	}
+	// Create and not apply: what is there is never replaced.
+	if err := r.Client.Create(ctx, secret, apply.Owner); err != nil {
+		return fmt.Errorf("creating the Secret %s: %w", key.Name, err)
+	}
+	return nil
+}

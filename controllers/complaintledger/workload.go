@@ -1,0 +1,38 @@
+package complaintledger
+
+import (
+	"context"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/tanggap/tanggap/api/v1alpha1"
+	"github.com/tanggap/tanggap/controllers/internal/apply"
+)
+
+// run makes the ledger's objects what they should be.
+func (r *Reconciler) run(ctx context.Context, s *scope) error {
+	err := r.applyAll(ctx, s)
+	if apierrors.IsInvalid(err) || apierrors.IsConflict(err) {
+		s.trouble, s.troubleReason = "The API server refused an object of the ledger: "+err.Error(), v1alpha1.ReasonLedgerRefused
+	}
+	return err
+}
+
+func (r *Reconciler) applyAll(ctx context.Context, s *scope) error {
+	if err := apply.Object(ctx, r.Client, buildServiceAccount(s.ledger), &corev1.ServiceAccount{}); err != nil {
+		return err
+	}
+	if err := apply.Object(ctx, r.Client, buildTrust(s.ledger, s.authorities.CertificatesPEM()), &corev1.ConfigMap{}); err != nil {
+		return err
+	}
+	if err := apply.Object(ctx, r.Client, buildNetworkPolicy(s.ledger, r.Namespace), &networkingv1.NetworkPolicy{}); err != nil {
+		return err
+	}
+	if err := apply.Object(ctx, r.Client, buildService(s.ledger), &corev1.Service{}); err != nil {
+		return err
+	}
+	return apply.Object(ctx, r.Client, buildStatefulSet(s.ledger, r.Image), &appsv1.StatefulSet{})
+}
