@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -150,6 +151,13 @@ func TestNoReplicasStop(t *testing.T) {
 		}
 		return errors.Join(isGone(pids[0]), isGone(pids[1]))
 	})
+	output, err := os.ReadFile(s.node.LogPath(s.name, pods[0].Name, "main"))
+	if want := "listening on " + pods[0].Status.PodIP + ":8080\ngoodbye"; err != nil || string(output) != want {
+		t.Errorf("the log is %q (%v), want %q", output, err, want)
+	}
+	if lines := s.lines.of(s.name+"/"+pods[0].Name, "main"); len(lines) != 2 || lines[1] != "goodbye" {
+		t.Errorf("the sink got %q", lines)
+	}
 }
 
 func TestStubbornProcessIsKilled(t *testing.T) {

@@ -20,9 +20,10 @@
 //   - The in-cluster client configuration: KUBECONFIG names a kubeconfig with the token of the Pod's
 //     service account, unless automountServiceAccountToken is false.
 //
-// Not there: NetworkPolicies and resource limits are not enforced, ReplicaSets and
-// ControllerRevisions are not made (a Deployment owns its Pods itself), probes of kind exec and grpc
-// and volumes of other kinds than those named in volumes.go are refused in the Pod's status.
+// Not there: NetworkPolicies and resource limits are not enforced. ReplicaSets and ControllerRevisions
+// are not made: a Deployment owns its Pods itself. Lifecycle hooks are not run, and kubectl logs, exec
+// and port-forward have nothing to talk to (the logs are files, see Node.LogPath). Probes of kind exec
+// and grpc and volumes of other kinds than those named in volumes.go are refused in the Pod's status.
 //
 // The package works on Linux only: it relies on the loopback network 127.0.0.0/8 and on the kernel to
 // end the processes with the node.

@@ -137,6 +137,9 @@ func (n *Node) start(ctx context.Context) error {
 	if err := n.caches.wait(ctx); err != nil {
 		return err
 	}
+	if err := n.pods.removeStaleFolders(); err != nil {
+		return err
+	}
 	for range workers {
 		n.running.Go(func() { n.workloads.run(running, n.workloadFailed) })
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -144,6 +145,29 @@ func (m *podManager) close(ctx context.Context) {
 		runner.kill()
 	}
 	<-ended
+}
+
+// removeStaleFolders removes what an earlier node has left of Pods that do not exist any more: their
+// volumes hold secrets.
+func (m *podManager) removeStaleFolders() error {
+	parent := filepath.Join(m.node.options.StateDir, "pods")
+	folders, err := os.ReadDir(parent)
+	if err != nil {
+		return fmt.Errorf("reading the Pods' folders: %w", err)
+	}
+	pods, err := m.node.podsOf(metav1.NamespaceAll)
+	if err != nil {
+		return fmt.Errorf("listing Pods: %w", err)
+	}
+	for _, folder := range folders {
+		if slices.ContainsFunc(pods, func(pod *corev1.Pod) bool { return string(pod.UID) == folder.Name() }) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(parent, folder.Name())); err != nil {
+			return fmt.Errorf("removing the folder of an earlier Pod: %w", err)
+		}
+	}
+	return nil
 }
 
 // find returns the runner of the youngest Pod of that name.

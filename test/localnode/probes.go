@@ -26,6 +26,7 @@ const impatience = 200 * time.Millisecond
 type probe struct {
 	spec  *corev1.Probe
 	check func(ctx context.Context) error
+	pause func(ctx context.Context, d time.Duration) bool // false: the context ended
 }
 
 // probeSet is what a container is asked; each may be nil.
@@ -57,14 +58,14 @@ func newProbe(spec *corev1.Probe, container *corev1.Container, podIP string) (*p
 		if err != nil {
 			return nil, err
 		}
-		return &probe{spec: spec, check: httpCheck(spec.HTTPGet, podIP, port)}, nil
+		return &probe{spec: spec, check: httpCheck(spec.HTTPGet, podIP, port), pause: sleep}, nil
 	case spec.TCPSocket != nil:
 		port, err := containerPort(container, spec.TCPSocket.Port)
 		if err != nil {
 			return nil, err
 		}
 		address := net.JoinHostPort(hostOr(spec.TCPSocket.Host, podIP), strconv.Itoa(port))
-		return &probe{spec: spec, check: tcpCheck(address)}, nil
+		return &probe{spec: spec, check: tcpCheck(address), pause: sleep}, nil
 	}
 	return nil, errors.New("the local node knows the probes httpGet and tcpSocket only")
 }
@@ -167,7 +168,7 @@ func (p *probe) untilPassing(ctx context.Context) bool {
 // first question is asked after a period, so that a program that needs a moment to start is not killed
 // for it.
 func (p *probe) untilFailing(ctx context.Context) bool {
-	if !sleep(ctx, p.period()) {
+	if !p.pause(ctx, p.period()) {
 		return false
 	}
 	failed := false
@@ -180,7 +181,7 @@ func (p *probe) untilFailing(ctx context.Context) bool {
 
 // loop asks until the context ends or changed, called at each change of the verdict, returns false.
 func (p *probe) loop(ctx context.Context, passing bool, changed func(passing bool) bool) {
-	if !sleep(ctx, time.Duration(p.spec.InitialDelaySeconds)*time.Second) {
+	if !p.pause(ctx, time.Duration(p.spec.InitialDelaySeconds)*time.Second) {
 		return
 	}
 	run := int32(0) // results in a row that contradict the verdict
@@ -199,11 +200,11 @@ func (p *probe) loop(ctx context.Context, passing bool, changed func(passing boo
 				return
 			}
 		}
-		pause := p.period()
+		until := p.period()
 		if !passing {
-			pause = min(pause, impatience)
+			until = min(until, impatience)
 		}
-		if !sleep(ctx, pause) {
+		if !p.pause(ctx, until) {
 			return
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -184,14 +185,16 @@ func TestStopLeavesNoProcessAndTheNextNodeGoesOn(t *testing.T) {
 			}
 		}
 	}
-	if output, err := os.ReadFile(c.node.LogPath(s.name, "db-0", "main")); err != nil || !strings.Contains(string(output), "goodbye") {
-		t.Errorf("the log of db-0 is %q (%v)", output, err)
-	}
 
+	stale := filepath.Join(c.stateDir, "pods", "of-an-earlier-cluster")
+	s.check(os.Mkdir(stale, 0o700))
 	s.check(c.startNode(t.Context()))
 	s.setReady("db")
 	s.rolledOut("web")
 	s.eventuallyReads(s.pod("db-0"), "FILE", "kept")
+	if _, err := os.Stat(stale); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder of a Pod that does not exist is still there (%v)", err)
+	}
 	if restarts := s.pod("db-0").Status.ContainerStatuses[0].RestartCount; restarts != 1 {
 		t.Errorf("%d restarts are reported, want 1", restarts)
 	}
