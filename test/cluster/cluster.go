@@ -168,3 +168,6 @@ func (c *Cluster) Stop(ctx context.Context) error {
 	}
 	return errors.Join(err, c.ControlPlane.Stop())
 }
+
+// Path is a path below the repository's folder.
+func (c *Cluster) Path(path string) string { return filepath.Join(c.root, path) }

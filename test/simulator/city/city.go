@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tanggap/tanggap/test/simulator/callcentre"
@@ -18,7 +19,7 @@ import (
 
 // Credentials of the simulated systems; config/samples/depok/secrets.yaml has the same.
 const (
-	DSWToken      = "demo-token-of-depok-single-window"
+	DSWKey        = "demo-key-of-depok-single-window"
 	SigapUsername = "tanggap"
 	SigapPassword = "demo-password-of-sigap"
 	Open311Key    = "demo-key-of-open311"
@@ -70,7 +71,7 @@ type City struct {
 	now func() time.Time
 
 	mu      sync.Mutex
-	clock   time.Time // what the Open311 server takes for now while history is written; zero is now
+	clock   time.Time // what the systems take for now while history is written; zero is now
 	records map[string]*record
 	quiet   bool
 	serial  int
@@ -80,18 +81,18 @@ type City struct {
 // deliveries.
 func New(now func() time.Time, hook string, client *http.Client) *City {
 	c := &City{
-		DSW:     portal.New(portal.Options{Token: DSWToken}),
-		Sigap:   portal.New(portal.Options{Token: "session-of-sigap", Username: SigapUsername, Password: SigapPassword}),
 		Sender:  &callcentre.Sender{URL: hook, Secret: HookSecret, Client: client},
 		now:     now,
 		records: map[string]*record{},
 	}
-	c.Open311 = open311.New(open311.Options{Now: c.open311Now, APIKey: Open311Key})
+	c.DSW = portal.New(portal.Options{Prefix: "DSW-2026-", APIKey: DSWKey, ByUpdate: true, Now: c.systemsNow})
+	c.Sigap = portal.New(portal.Options{Prefix: "SGP-2026-", Username: SigapUsername, Password: SigapPassword, ByUpdate: true, Now: c.systemsNow})
+	c.Open311 = open311.New(open311.Options{Now: c.systemsNow, APIKey: Open311Key})
 	c.writeHistory(now())
 	return c
 }
 
-func (c *City) open311Now() time.Time {
+func (c *City) systemsNow() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.clock.IsZero() {
@@ -100,7 +101,7 @@ func (c *City) open311Now() time.Time {
 	return c.now()
 }
 
-// at runs f while the Open311 server's clock shows an instant.
+// at runs f while the systems' clocks show an instant.
 func (c *City) at(instant time.Time, f func()) {
 	c.setClock(instant)
 	defer c.setClock(time.Time{})
@@ -188,10 +189,11 @@ func (c *City) Control() http.Handler {
 func (c *City) Live(ctx context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
-	every(ctx, &all, 3*time.Second, c.isQuiet, func() { c.livePortal(ctx, DSW, "DSW", c.DSW) })
-	every(ctx, &all, 5*time.Second, c.isQuiet, func() { c.livePortal(ctx, Sigap, "SGP", c.Sigap) })
+	every(ctx, &all, 3*time.Second, c.isQuiet, func() { c.livePortal(ctx, DSW, c.DSW) })
+	every(ctx, &all, 5*time.Second, c.isQuiet, func() { c.livePortal(ctx, Sigap, c.Sigap) })
 	every(ctx, &all, 7*time.Second, c.isQuiet, func() { c.liveOpen311(ctx) })
-	every(ctx, &all, 4*time.Second, c.isQuiet, func() { c.liveEmergency(ctx) })
+	var calls atomic.Int64
+	every(ctx, &all, 4*time.Second, c.isQuiet, func() { c.liveEmergency(ctx, int(calls.Add(1)-1)) })
 }
 
 // every starts f at each interval, at once for the first time, until the context ends or quiet says so.

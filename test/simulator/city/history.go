@@ -14,110 +14,107 @@ const day = 24 * time.Hour
 // decides what is overdue: what is old is three weeks old, what is new is minutes old.
 func (c *City) writeHistory(now time.Time) {
 	for channel, p := range map[string]*portal.Portal{DSW: c.DSW, Sigap: c.Sigap} {
-		prefix := map[string]string{DSW: "DSW", Sigap: "SGP"}[channel]
+		w := &writer{city: c, channel: channel, portal: p, now: now}
 		for i := range 6 {
-			c.answeredInTime(now, channel, prefix, p, i)
+			w.answeredInTime(i)
 		}
 		for i := range 3 {
-			c.answeredTooLate(now, channel, prefix, p, i)
-			c.neverAnswered(now, channel, prefix, p, i)
-			c.fresh(now, channel, prefix, p, i)
+			w.answeredTooLate(i)
+			w.neverAnswered(i)
+			w.fresh(i)
 		}
-		c.rejected(now, channel, prefix, p)
-		c.lastWordUnanswered(now, channel, prefix, p)
+		w.rejected()
+		w.lastWordUnanswered()
 	}
 	c.open311History(now)
 }
 
-// ticket is a new one of the portal; its sample and reporter follow from i.
-func (c *City) ticket(prefix string, i int, created time.Time) portal.Ticket {
+// writer writes the history of one portal.
+type writer struct {
+	city    *City
+	channel string
+	portal  *portal.Portal
+	now     time.Time
+}
+
+// add files complaint number i.
+func (c *City) add(p *portal.Portal, i int, at time.Time) string {
 	s := samples()[i%len(samples())]
-	return portal.Ticket{
-		Number: c.number(prefix), Title: s.title, Text: s.text, Category: s.category,
-		Status: portal.StatusWaiting, StatusAt: created, CreatedAt: created, UpdatedAt: created,
-		Replies:  []portal.Reply{},
-		Reporter: &portal.Reporter{Phone: fmt.Sprintf("0812-1000-%04d", c.nextSerial())},
-		Location: &portal.Location{Latitude: fmt.Sprintf("-6.39%d", i%10), Longitude: fmt.Sprintf("106.82%d", i%10)},
-	}
+	return p.AddTicket(portal.Report{
+		Title: s.title, Text: s.text, Category: s.category, Phone: fmt.Sprintf("0812-1000-%04d", c.nextSerial()),
+		Latitude: -6.39, Longitude: 106.82, At: at,
+	})
 }
 
-func assign(t *portal.Ticket, i int, at time.Time) {
-	t.Disposition = &portal.Disposition{Department: samples()[i%len(samples())].department, At: at}
-	t.UpdatedAt = at
-}
-
-func reply(t *portal.Ticket, role, text string, at time.Time) {
-	t.Replies = append(t.Replies, portal.Reply{ID: len(t.Replies) + 1, By: "Admin", Role: role, Text: text, At: at})
-	t.UpdatedAt = at
-}
-
-func move(t *portal.Ticket, status string, at time.Time) {
-	t.Status, t.StatusAt, t.UpdatedAt = status, at, at
+// at runs one of the portal's verbs at an instant. A ticket that has just been added is there, so that
+// an error is a mistake of this package.
+func (w *writer) at(instant time.Time, verb func() error) {
+	w.city.at(instant, func() {
+		if err := verb(); err != nil {
+			panic(err)
+		}
+	})
 }
 
 const (
-	thanks = "Terima kasih atas laporan Bapak/Ibu."
-	robot  = "Laporan Anda telah diterima sistem."
-	answer = "Petugas kami sudah ke lokasi dan pekerjaan dijadwalkan besok pagi pukul 08.00, hasilnya akan kami kabarkan di sini."
+	officer = "Admin OPD"
+	thanks  = "Terima kasih atas laporan Bapak/Ibu."
+	robot   = "Laporan Anda telah diterima sistem."
+	answer  = "Petugas kami sudah ke lokasi dan pekerjaan dijadwalkan besok pagi pukul 08.00, hasilnya akan kami kabarkan di sini."
 )
 
-func (c *City) answeredInTime(now time.Time, channel, prefix string, p *portal.Portal, i int) {
-	created := now.Add(-6*day - time.Duration(i)*time.Hour)
-	t := c.ticket(prefix, i, created)
-	reply(&t, portal.RoleSystem, robot, created.Add(time.Second))
-	assign(&t, i, created.Add(10*time.Minute))
-	reply(&t, portal.RoleOfficer, answer, created.Add(25*time.Minute))
-	move(&t, portal.StatusDone, created.Add(time.Hour))
-	p.Put(t)
-	c.remember(t.Number, record{channel: channel, answered: true, closed: true})
+func (w *writer) answeredInTime(i int) {
+	created := w.now.Add(-6*day - time.Duration(i)*time.Hour)
+	t := w.city.add(w.portal, i, created)
+	w.at(created.Add(time.Second), func() error { return w.portal.AnswerAutomatically(t, robot) })
+	w.at(created.Add(10*time.Minute), func() error { return w.portal.Assign(t, samples()[i].department) })
+	w.at(created.Add(25*time.Minute), func() error { return w.portal.Answer(t, officer, answer) })
+	w.at(created.Add(time.Hour), func() error { return w.portal.Resolve(t) })
+	w.city.remember(t, record{channel: w.channel, answered: true, closed: true})
 }
 
 // answeredTooLate got a thank-you within the hour, which keeps no promise, and an answer weeks later.
-func (c *City) answeredTooLate(now time.Time, channel, prefix string, p *portal.Portal, i int) {
-	created := now.Add(-22*day + time.Duration(i)*time.Hour)
-	t := c.ticket(prefix, i+3, created)
-	assign(&t, i+3, created.Add(time.Hour))
-	reply(&t, portal.RoleOfficer, thanks, created.Add(time.Hour))
-	reply(&t, portal.RoleOfficer, answer, now.Add(-2*day))
-	move(&t, portal.StatusDone, now.Add(-day))
-	p.Put(t)
-	c.remember(t.Number, record{channel: channel, answered: true, closed: true})
+func (w *writer) answeredTooLate(i int) {
+	created := w.now.Add(-22*day + time.Duration(i)*time.Hour)
+	t := w.city.add(w.portal, i+3, created)
+	w.at(created.Add(time.Hour), func() error { return w.portal.Assign(t, samples()[i+3].department) })
+	w.at(created.Add(time.Hour), func() error { return w.portal.Answer(t, officer, thanks) })
+	w.at(w.now.Add(-2*day), func() error { return w.portal.Answer(t, officer, answer) })
+	w.at(w.now.Add(-day), func() error { return w.portal.Resolve(t) })
+	w.city.remember(t, record{channel: w.channel, answered: true, closed: true})
 }
 
-func (c *City) neverAnswered(now time.Time, channel, prefix string, p *portal.Portal, i int) {
-	created := now.Add(-21*day + time.Duration(i)*time.Hour)
-	t := c.ticket(prefix, i+1, created)
-	reply(&t, portal.RoleSystem, robot, created.Add(time.Second))
+// neverAnswered was acknowledged at best.
+func (w *writer) neverAnswered(i int) {
+	created := w.now.Add(-21*day + time.Duration(i)*time.Hour)
+	t := w.city.add(w.portal, i+1, created)
+	w.at(created.Add(time.Second), func() error { return w.portal.AnswerAutomatically(t, robot) })
 	if i == 0 {
-		reply(&t, portal.RoleOfficer, thanks, created.Add(time.Hour))
+		w.at(created.Add(time.Hour), func() error { return w.portal.Answer(t, officer, thanks) })
 	}
-	p.Put(t)
-	c.remember(t.Number, record{channel: channel, overdue: true})
+	w.city.remember(t, record{channel: w.channel, overdue: true})
 }
 
-func (c *City) fresh(now time.Time, channel, prefix string, p *portal.Portal, i int) {
-	t := c.ticket(prefix, i+5, now.Add(-time.Duration(i+1)*time.Minute))
-	p.Put(t)
-	c.remember(t.Number, record{channel: channel})
+func (w *writer) fresh(i int) {
+	t := w.city.add(w.portal, i+5, w.now.Add(-time.Duration(i+1)*time.Minute))
+	w.city.remember(t, record{channel: w.channel})
 }
 
 // rejected was not the city's business.
-func (c *City) rejected(now time.Time, channel, prefix string, p *portal.Portal) {
-	created := now.Add(-10 * day)
-	t := c.ticket(prefix, 6, created)
-	move(&t, portal.StatusRefused, created.Add(20*time.Minute))
-	p.Put(t)
-	c.remember(t.Number, record{channel: channel, closed: true})
+func (w *writer) rejected() {
+	created := w.now.Add(-10 * day)
+	t := w.city.add(w.portal, 6, created)
+	w.at(created.Add(20*time.Minute), func() error { return w.portal.Reject(t) })
+	w.city.remember(t, record{channel: w.channel, closed: true})
 }
 
 // lastWordUnanswered was answered, and then the citizen asked again three weeks ago.
-func (c *City) lastWordUnanswered(now time.Time, channel, prefix string, p *portal.Portal) {
-	created := now.Add(-22 * day)
-	t := c.ticket(prefix, 6, created)
-	reply(&t, portal.RoleOfficer, answer, created.Add(20*time.Minute))
-	reply(&t, portal.RoleReporter, "Belum ada petugas yang datang, bagaimana ini?", now.Add(-20*day))
-	p.Put(t)
-	c.remember(t.Number, record{channel: channel, answered: true, overdue: true})
+func (w *writer) lastWordUnanswered() {
+	created := w.now.Add(-22 * day)
+	t := w.city.add(w.portal, 6, created)
+	w.at(created.Add(20*time.Minute), func() error { return w.portal.Answer(t, officer, answer) })
+	w.at(w.now.Add(-20*day), func() error { return w.portal.Reply(t, "Belum ada petugas yang datang, bagaimana ini?") })
+	w.city.remember(t, record{channel: w.channel, answered: true, overdue: true})
 }
 
 func (c *City) open311History(now time.Time) {

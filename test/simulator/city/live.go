@@ -16,19 +16,16 @@ const (
 )
 
 // livePortal is one complaint of a portal; every other one is answered and resolved within seconds.
-func (c *City) livePortal(ctx context.Context, channel, prefix string, p *portal.Portal) {
+func (c *City) livePortal(ctx context.Context, channel string, p *portal.Portal) {
 	i := c.nextSerial()
-	t := c.ticket(prefix, i, c.now())
-	p.Put(t)
-	c.remember(t.Number, record{channel: channel})
-	if i%2 == 0 || !pause(ctx, 6*time.Second) {
+	t := c.add(p, i, time.Time{})
+	c.remember(t, record{channel: channel})
+	if i%2 == 0 || !pause(ctx, 6*time.Second) || p.Answer(t, officer, answer) != nil {
 		return
 	}
-	p.Update(t.Number, c.now(), func(t *portal.Ticket) { reply(t, portal.RoleOfficer, answer, c.now()) })
-	c.correct(t.Number, func(r *record) { r.answered = true })
-	if pause(ctx, 3*time.Second) {
-		p.Update(t.Number, c.now(), func(t *portal.Ticket) { move(t, portal.StatusDone, c.now()) })
-		c.correct(t.Number, func(r *record) { r.closed = true })
+	c.correct(t, func(r *record) { r.answered = true })
+	if pause(ctx, 3*time.Second) && p.Resolve(t) == nil {
+		c.correct(t, func(r *record) { r.closed = true })
 	}
 }
 
@@ -43,10 +40,10 @@ func (c *City) liveOpen311(ctx context.Context) {
 	c.correct(id, func(r *record) { r.answered, r.closed = true, true })
 }
 
-// liveEmergency is one call. Two of five are no incident; of the others one in four is forgotten, one is
-// verified too late, and the rest is dispatched within seconds.
-func (c *City) liveEmergency(ctx context.Context) {
-	i := c.nextSerial()
+// liveEmergency is call number i. Two of five are no incident; of the others one in four is forgotten, one
+// is verified too late, and the rest is dispatched within seconds. The second and third call of all are a
+// forgotten and a late one, so that a promise breaks within a minute.
+func (c *City) liveEmergency(ctx context.Context, i int) {
 	s := emergencies()[i%len(emergencies())]
 	received := c.now()
 	incident := callcentre.Incident{
@@ -55,9 +52,9 @@ func (c *City) liveEmergency(ctx context.Context) {
 		Location: &callcentre.Location{Latitude: -6.39, Longitude: 106.83},
 	}
 	switch i % 5 {
-	case 0:
+	case 3:
 		incident.CallType = callcentre.CallGhost
-	case 1:
+	case 4:
 		incident.CallType = callcentre.CallPrank
 	}
 	if c.Sender.Send(ctx, "incident.created", incident) != nil || incident.CallType != callcentre.CallNormal {
@@ -68,9 +65,9 @@ func (c *City) liveEmergency(ctx context.Context) {
 	}})
 	wait := 2 * time.Second
 	switch i % 4 {
-	case 0:
-		return // forgotten
 	case 1:
+		return // forgotten
+	case 2:
 		wait = verifyWithin + 5*time.Second
 	}
 	if !pause(ctx, wait) {
