@@ -74,7 +74,8 @@ type Sink interface {
 	// and Retry-After (RetryAfter, when it is not 0); the batch may be given again.
 	Append(ctx context.Context, batch Batch) error
 	// Problem counts items or deliveries that never became events (a signature that does not verify, an
-	// expression that fails, a time without an offset) and shows the reason in the channel's report.
+	// expression that fails, a time without an offset) and shows the reason in the channel's report. With 0
+	// items it shows the reason and counts nothing.
 	Problem(reason ledgerapi.Reason, message string, items int)
 	// OpenCases lists the identifiers of the channel's open cases in the ledger, for sources that must
 	// ask for each case's news.

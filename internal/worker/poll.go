@@ -61,16 +61,15 @@ func asFailure(err error) *channel.Error {
 
 // pollSucceeded notes a poll without failure and returns the number of barren polls in a row.
 func (r *runner) pollSucceeded(source channel.Poller, sink *pollSink, started time.Time, complete bool, barren int) int {
-	problem := r.tracker.takeProblem()
-	if problem == nil || sink.events > 0 {
+	problem, unusable := r.tracker.takeProblem()
+	if unusable == 0 || sink.events > 0 {
 		barren = 0
 	} else {
 		barren++
 	}
-	switch {
-	case barren >= barrenPolls:
+	if barren >= barrenPolls {
 		r.tracker.disconnected(problem)
-	default:
+	} else {
 		r.tracker.connected(problem)
 	}
 	if !complete {
@@ -94,6 +93,7 @@ func (r *runner) pollSucceeded(source channel.Poller, sink *pollSink, started ti
 // pollFailed notes a poll that did not get to its end.
 func (r *runner) pollFailed(sink *pollSink, failure *channel.Error) {
 	r.metrics.failed.Inc()
+	r.tracker.takeProblem() // what stopped the poll says more
 	if sink.conflict {
 		// The other worker reads the source; this one goes on from where that one is.
 		r.logger.Warn("Found the position moved by another worker")

@@ -90,6 +90,7 @@ func (s *pollSink) append(ctx context.Context, request ledgerapi.AppendRequest) 
 		s.tracker.refusedByLedger(response.Rejected[0].Message, n)
 	}
 	s.events += len(request.Events) - len(response.Rejected)
+	s.tracker.heard()
 	return nil
 }
 

@@ -29,8 +29,9 @@ type tracker struct {
 	observed    time.Time
 	rejected    int64
 	errors      map[ledgerapi.Reason]int64
-	// problem is the last one since takeProblem.
-	problem *channel.Error
+	// problem is the last one since takeProblem, unusable how many items there were of no use.
+	problem  *channel.Error
+	unusable int
 	// refresh is called before each report.
 	refresh func()
 }
@@ -85,6 +86,15 @@ func (t *tracker) connected(problem *channel.Error) {
 	t.set(ledgerapi.SourceConnected, ledgerapi.ReasonConnected, "")
 }
 
+// heard says that the source answers, where nothing was known of it: a first reading may take hours.
+func (t *tracker) heard() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.state == ledgerapi.SourceUnknown {
+		t.set(ledgerapi.SourceConnected, ledgerapi.ReasonConnected, "")
+	}
+}
+
 // waiting says that nobody has been in contact yet.
 func (t *tracker) waiting() {
 	t.mu.Lock()
@@ -119,8 +129,11 @@ func (t *tracker) observedThrough(at time.Time) {
 func (t *tracker) reject(reason ledgerapi.Reason, message string, items int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.rejected += int64(items)
-	t.errors[reason] += int64(items)
+	if items > 0 {
+		t.rejected += int64(items)
+		t.errors[reason] += int64(items)
+		t.unusable += items
+	}
 	t.problem = &channel.Error{Reason: reason, Message: message}
 }
 
@@ -129,16 +142,18 @@ func (t *tracker) refusedByLedger(message string, events int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.errors[ledgerapi.ReasonInvalidEvent] += int64(events)
+	t.unusable += events
 	t.problem = &channel.Error{Reason: ledgerapi.ReasonInvalidEvent, Message: message}
 }
 
-// takeProblem returns the last problem since the last call, or nil.
-func (t *tracker) takeProblem() *channel.Error {
+// takeProblem returns the last problem since the last call, or nil, and how many items were of no use
+// since.
+func (t *tracker) takeProblem() (problem *channel.Error, unusable int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	problem := t.problem
-	t.problem = nil
-	return problem
+	problem, unusable = t.problem, t.unusable
+	t.problem, t.unusable = nil, 0
+	return problem, unusable
 }
 
 // beforeReport has refresh called before each report, for what changes with time alone.

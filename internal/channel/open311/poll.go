@@ -285,12 +285,14 @@ func (p *poll) readByID(ctx context.Context, ids []string) error {
 	if err != nil {
 		return err
 	}
-	all := len(rows.requests)
+	answered := len(rows.requests)
 	rows.requests = slices.DeleteFunc(rows.requests, func(r request) bool {
 		_, asked := slices.BinarySearch(ids, string(r.ID))
 		return !asked
 	})
-	p.blind = all > 0 && len(rows.requests) == 0
+	if answered > 0 {
+		p.blind = len(rows.requests) < answered // it lists what it was not asked for
+	}
 	p.missing += max(len(ids)-len(rows.requests), 0)
 	return p.store(ctx, rows, func() { p.cursor.RoundAfter = ids[len(ids)-1] })
 }
