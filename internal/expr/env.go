@@ -53,6 +53,7 @@ func (k Kind) String() string {
 		return "list"
 	case Map:
 		return "map"
+	case Any:
 	}
 	return "any"
 }
@@ -77,6 +78,7 @@ func (k Kind) celType() *cel.Type {
 		return cel.ListType(cel.DynType)
 	case Map:
 		return cel.MapType(cel.StringType, cel.DynType)
+	case Any:
 	}
 	return cel.DynType
 }
@@ -209,6 +211,7 @@ func convertible(t *cel.Type, want Kind) bool {
 		return t.Kind() == types.ListKind
 	case Map:
 		return t.Kind() == types.MapKind || t.Kind() == types.StructKind
+	case Bool, Int, Double, Bytes, Timestamp, Duration:
 	}
 	return want.celType().Kind() == t.Kind()
 }

@@ -35,8 +35,7 @@ func (f fault) Error() string { return string(f) }
 // evalError makes an EvalError of whatever CEL reports; only the kind and the place are taken over.
 func (p *Program) evalError(err error) *EvalError {
 	var node int64
-	var celErr *types.Err
-	if errors.As(err, &celErr) {
+	if celErr, ok := errors.AsType[*types.Err](err); ok {
 		node = celErr.NodeID()
 	}
 	return p.fault(node, message(err))

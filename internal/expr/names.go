@@ -33,7 +33,10 @@ func apostropheWithin(text string, start, i int) bool {
 }
 
 func englishName(word string, longMonth, longDay bool) string {
-	full, isDay := "", false
+	var (
+		full  string
+		isDay bool
+	)
 	switch strings.ToLower(word) {
 	case "januari", "jan":
 		full = "January"

@@ -1,8 +1,6 @@
 package expr
 
 import (
-	"time"
-
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
@@ -38,7 +36,7 @@ func toNative(value ref.Val, budget *int, nested int) (any, bool) {
 	case types.Timestamp:
 		return v.Time.UTC(), true
 	case types.Duration:
-		return time.Duration(v.Duration), true
+		return v.Duration, true
 	case *types.Optional:
 		if !v.HasValue() {
 			return nil, true

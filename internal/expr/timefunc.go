@@ -47,7 +47,7 @@ func unix(name string, unit float64) cel.EnvOption {
 			if err != nil {
 				return types.WrapErr(err)
 			}
-			return timestamp(instant(whole, fraction, unit))
+			return timestamp(instant(whole, fraction, unit), nil)
 		}))
 	}
 	return cel.Function(name,
@@ -77,11 +77,11 @@ func split(f float64) (int64, float64, error) {
 }
 
 // instant is the time of a number of units since 1970; the fraction is kept to microseconds.
-func instant(whole int64, fraction, unit float64) (time.Time, error) {
+func instant(whole int64, fraction, unit float64) time.Time {
 	if unit < 1 {
-		return time.UnixMilli(whole).Add(time.Duration(math.Round(fraction*1e3)) * time.Microsecond), nil
+		return time.UnixMilli(whole).Add(time.Duration(math.Round(fraction*1e3)) * time.Microsecond)
 	}
-	return time.Unix(whole, 0).Add(time.Duration(math.Round(fraction*1e6)) * time.Microsecond), nil
+	return time.Unix(whole, 0).Add(time.Duration(math.Round(fraction*1e6)) * time.Microsecond)
 }
 
 // timestamp is the CEL value of an instant, which must lie in the years 1 to 9999.

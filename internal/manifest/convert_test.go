@@ -24,6 +24,9 @@ func fill(v reflect.Value, n *int) {
 	case *metav1.Time:
 		special.Time = time.Date(2026, 11, 23, 10, 0, *n%60, 0, time.UTC)
 		return
+	case *metav1.FieldsV1:
+		special.Raw = []byte(`{}`)
+		return
 	case *resource.Quantity:
 		*special = *resource.NewQuantity(int64(*n), resource.DecimalSI)
 		return
@@ -33,8 +36,8 @@ func fill(v reflect.Value, n *int) {
 		v.Set(reflect.New(v.Type().Elem()))
 		fill(v.Elem(), n)
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fill(v.Field(i), n)
+		for _, f := range v.Fields() {
+			fill(f, n)
 		}
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))

@@ -21,8 +21,8 @@ type decoder struct {
 }
 
 // decode fills the value that into points to.
-func (d *decoder) decode(n *yaml.Node, into any, path field.Path) {
-	d.value(resolve(n), reflect.ValueOf(into).Elem(), path)
+func (d *decoder) decode(n *yaml.Node, into any) {
+	d.value(resolve(n), reflect.ValueOf(into).Elem(), "")
 }
 
 func (d *decoder) fault(n *yaml.Node, path field.Path, format string, args ...any) {
@@ -40,7 +40,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path field.Path) {
 		v.Set(reflect.New(v.Type().Elem()))
 		v = v.Elem()
 	}
-	if _, own := v.Addr().Interface().(json.Unmarshaler); own {
+	if _, own := reflect.TypeAssert[json.Unmarshaler](v.Addr()); own {
 		d.unmarshal(n, v, path)
 		return
 	}

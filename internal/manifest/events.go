@@ -18,7 +18,7 @@ import (
 const maxLineBytes = 1 << 20
 
 // ReadEvents reads events, one JSON object a line, in the form of the ledger's API; empty lines are
-// passed over. The errors hold a Fault for each thing that is wrong, with its line and column, and nothing
+// passed over. The errors hold a FileError for each thing that is wrong, with its line and column, and nothing
 // of what a citizen wrote.
 func ReadEvents(name string, r io.Reader) ([]complaint.Event, error) {
 	reader := bufio.NewReaderSize(r, 64<<10)
@@ -80,7 +80,7 @@ func readEvent(number int, line []byte, f *faults) (event complaint.Event, ok bo
 		return event, false
 	}
 	if err := event.Validate(); err != nil {
-		for _, message := range strings.Split(err.Error(), "\n") {
+		for message := range strings.SplitSeq(err.Error(), "\n") {
 			name, _, _ := strings.Cut(message, ":")
 			offset := 0
 			if i := slices.IndexFunc(keys, func(k jsonKey) bool { return k.name == name }); i >= 0 {
@@ -110,9 +110,8 @@ type lineError struct {
 func keysOf(line []byte) ([]jsonKey, *lineError) {
 	decoder := json.NewDecoder(bytes.NewReader(line))
 	notJSON := func(err error) *lineError {
-		var syntax *json.SyntaxError
 		offset := int(decoder.InputOffset())
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			offset = int(syntax.Offset) - 1
 		}
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {

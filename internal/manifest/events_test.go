@@ -33,11 +33,11 @@ func TestReadEvents(t *testing.T) {
 }
 
 func TestFaultsOfEvents(t *testing.T) {
-	replaced := func(old, new string) string {
-		if !strings.Contains(received, old) {
-			t.Fatalf("there is no %q", old)
+	replaced := func(part, by string) string {
+		if !strings.Contains(received, part) {
+			t.Fatalf("there is no %q", part)
 		}
-		return strings.Replace(received, old, new, 1)
+		return strings.Replace(received, part, by, 1)
 	}
 	tests := map[string]struct{ file, want string }{
 		"not JSON":                    {"banjir", "e:1:1: this is not JSON"},

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Fault is one thing that is wrong with a file, at its place.
-type Fault struct {
+// FileError is one thing that is wrong with a file, at its place.
+type FileError struct {
 	// File is the name that the reader was given; Line and Column count from 1, a column is a character.
 	File         string
 	Line, Column int
@@ -18,14 +18,14 @@ type Fault struct {
 }
 
 // Error implements error in the form "file:line:column: message".
-func (f *Fault) Error() string {
+func (f *FileError) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Column, f.Message)
 }
 
 // faults gathers those of one file.
 type faults struct {
 	file string
-	all  []*Fault
+	all  []*FileError
 }
 
 // maxFaultsOfFile is where reading stops: nobody reads more at once.
@@ -33,12 +33,12 @@ const maxFaultsOfFile = 20
 
 func (f *faults) add(line, column int, format string, args ...any) {
 	message := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ")
-	f.all = append(f.all, &Fault{File: f.file, Line: max(line, 1), Column: max(column, 1), Message: message})
+	f.all = append(f.all, &FileError{File: f.file, Line: max(line, 1), Column: max(column, 1), Message: message})
 }
 
 // err is all of them in the order of their places, or nil.
 func (f *faults) err() error {
-	slices.SortStableFunc(f.all, func(a, b *Fault) int {
+	slices.SortStableFunc(f.all, func(a, b *FileError) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	var all []error

@@ -188,7 +188,10 @@ func (g *gatherer) reference(at field.Path, kind, name string, usable bool) erro
 
 func (g *gatherer) channel(object *v1alpha1.ComplaintChannel, writer string) {
 	channel := Channel(object, writer)
-	err := errors.Join(g.references(channel), g.promise(channel))
+	err := g.references(channel)
+	if err == nil {
+		err = g.promise(channel)
+	}
 	if err != nil {
 		g.Channels[object.Name] = err
 		before, ok := g.previous.Channels[object.Name]

@@ -42,7 +42,7 @@ func objects(t testing.TB, file string) Objects {
 
 func decoded[T any](d *decoder, root *yaml.Node) *T {
 	var object T
-	d.decode(root, &object, "")
+	d.decode(root, &object)
 	return &object
 }
 

@@ -162,10 +162,10 @@ func child(n *yaml.Node, name string) *yaml.Node {
 
 // describe is what a node is, for "must be ..., not ...".
 func describe(n *yaml.Node) string {
-	switch n.Kind {
-	case yaml.MappingNode:
+	if n.Kind == yaml.MappingNode {
 		return "a mapping"
-	case yaml.SequenceNode:
+	}
+	if n.Kind == yaml.SequenceNode {
 		return "a list"
 	}
 	switch n.ShortTag() {

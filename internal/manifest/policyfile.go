@@ -28,7 +28,7 @@ type PolicyFile struct {
 // place is where an object stands.
 type place struct{ object, spec *yaml.Node }
 
-// ReadPolicy reads a file of YAML documents; name stands in the errors, which hold a Fault for each thing
+// ReadPolicy reads a file of YAML documents; name stands in the errors, which hold a FileError for each thing
 // that is wrong, with its line and column.
 func ReadPolicy(name string, r io.Reader) (*PolicyFile, error) {
 	p := &PolicyFile{file: name, places: map[objectName]place{}}
@@ -96,23 +96,23 @@ func (r *policyReader) object(root *yaml.Node, kind string) {
 	switch kind {
 	case "ResponseSLA":
 		var object v1alpha1.ResponseSLA
-		d.decode(root, &object, "")
+		d.decode(root, &object)
 		take = func(name string) error { return put(&r.file.Document.SLAs, name, &object, SLA) }
 	case "WorkCalendar":
 		var object v1alpha1.WorkCalendar
-		d.decode(root, &object, "")
+		d.decode(root, &object)
 		take = func(name string) error { return put(&r.file.Document.Calendars, name, &object, Calendar) }
 	case "ComplaintTaxonomy":
 		var object v1alpha1.ComplaintTaxonomy
-		d.decode(root, &object, "")
+		d.decode(root, &object)
 		take = func(name string) error { return put(&r.file.Document.Taxonomies, name, &object, Taxonomy) }
 	case "ComplaintChannel":
 		var object v1alpha1.ComplaintChannel
-		d.decode(root, &object, "")
+		d.decode(root, &object)
 		take = func(name string) error { r.file.Document.Channels[name] = Channel(&object, ""); return nil }
 	case "ComplaintLedger":
 		var object v1alpha1.ComplaintLedger
-		d.decode(root, &object, "")
+		d.decode(root, &object)
 		take = func(string) error { return nil }
 	default:
 		at := child(root, "kind")
@@ -169,7 +169,7 @@ func (r *policyReader) name(root *yaml.Node, kind string) string {
 }
 
 // Compile makes a Policy of the document, which is the file's own or one derived from it: entries of the
-// same names are the same. The errors hold a Fault for each thing that is wrong.
+// same names are the same. The errors hold a FileError for each thing that is wrong.
 func (p *PolicyFile) Compile(document policy.Document) (*policy.Policy, error) {
 	compiled, err := policy.Compile(document)
 	if err == nil {
@@ -215,5 +215,5 @@ func (p *PolicyFile) Refuse(format string, args ...any) error {
 		slices.Sort(p.ignored)
 		message += fmt.Sprintf(" (passed over: %s)", strings.Join(slices.Compact(p.ignored), ", "))
 	}
-	return &Fault{File: p.file, Line: 1, Column: 1, Message: message}
+	return &FileError{File: p.file, Line: 1, Column: 1, Message: message}
 }

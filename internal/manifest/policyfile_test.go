@@ -55,7 +55,7 @@ func TestReadPolicy(t *testing.T) {
 		}},
 	}
 	asList := "apiVersion: v1\nkind: List\nitems:\n"
-	for _, document := range strings.Split(oneSLA, "---\n") {
+	for document := range strings.SplitSeq(oneSLA, "---\n") {
 		asList += "- " + strings.ReplaceAll(strings.TrimSpace(document), "\n", "\n  ") + "\n"
 	}
 	sla, rest, _ := strings.Cut(oneSLA, "---\n")
@@ -88,11 +88,11 @@ func TestReadPolicy(t *testing.T) {
 }
 
 func TestFaultsOfAPolicy(t *testing.T) {
-	replaced := func(old, new string) string {
-		if !strings.Contains(oneSLA, old) {
-			t.Fatalf("there is no %q", old)
+	replaced := func(part, by string) string {
+		if !strings.Contains(oneSLA, part) {
+			t.Fatalf("there is no %q", part)
 		}
-		return strings.Replace(oneSLA, old, new, 1)
+		return strings.Replace(oneSLA, part, by, 1)
 	}
 	tests := map[string]struct{ file, want string }{
 		"a field that does not exist":         {replaced("measures:", "measure:"), `p.yaml:11:11: spec.rules[0].clocks[0].measure: there is no such field; the fields are name, measures, startsOn, target, pauseWhile, warnBefore, resolvedCountsAsAnswer`},
@@ -106,14 +106,14 @@ func TestFaultsOfAPolicy(t *testing.T) {
 		"a key that stands twice":             {replaced("          measures: FirstAnswer\n", "          measures: FirstAnswer\n          measures: NextReply\n"), `p.yaml:12:11: "measures" stands here a second time, first in line 11`},
 		"no name":                             {replaced("  name: city\n", "  labels: {a: b}\n"), `p.yaml:4:3: metadata.name: must not be empty`},
 		"no spec":                             {"apiVersion: tanggap.dev/v1alpha1\nkind: ResponseSLA\nmetadata: {name: x}\n", `p.yaml:1:1: spec: must be there`},
-		"a name that stands twice":            {oneSLA + "---\n" + oneSLA, "p.yaml:27:9: metadata.name: the file has the ResponseSLA \"city\" already, in line 1\np.yaml:40:9: metadata.name: the file has the WorkCalendar \"office\" already, in line 14"},
+		"a name that stands twice":            {oneSLA + "---\n" + oneSLA, "p.yaml:29:9: metadata.name: the file has the ResponseSLA \"city\" already, in line 1\np.yaml:42:9: metadata.name: the file has the WorkCalendar \"office\" already, in line 14"},
 		"another version":                     {replaced("v1alpha1", "v1"), `p.yaml:1:13: apiVersion: must be tanggap.dev/v1alpha1 for a ResponseSLA`},
 		"another group":                       {replaced("tanggap.dev", "tangap.dev"), `p.yaml:1:13: apiVersion: must be tanggap.dev/v1alpha1 for a ResponseSLA`},
 		"a kind that does not exist":          {replaced("kind: ResponseSLA", "kind: ResponseSLo"), `p.yaml:2:7: kind: tanggap.dev/v1alpha1 has no kind "ResponseSLo"; the kinds are ComplaintChannel, ComplaintLedger, ComplaintTaxonomy, ResponseSLA, WorkCalendar`},
 		"something else than an object":       {"- a\n", `p.yaml:1:1: must be a Kubernetes object with apiVersion, kind, metadata and spec, not a list`},
 		"no kind":                             {"a: b\n", `p.yaml:1:1: must be a Kubernetes object with apiVersion and kind`},
-		"no YAML":                             {"apiVersion: [\n", `p.yaml:2:1: this is not YAML: `},
-		"several faults, in their order":      {replaced("measures:", "measure:") + "  seazons: []\n", "p.yaml:11:11: spec.rules[0].clocks[0].measure: there is no such field; the fields are name, measures, startsOn, target, pauseWhile, warnBefore, resolvedCountsAsAnswer\np.yaml:24:3: spec.seazons: there is no such field; the fields are timeZone, weekly, seasons, holidays, specialDays, coversUntil"},
+		"no YAML":                             {"apiVersion: [\n", `p.yaml:1:1: this is not YAML: `},
+		"several faults, in their order":      {replaced("measures:", "measure:") + "  seazons: []\n", "p.yaml:11:11: spec.rules[0].clocks[0].measure: there is no such field; the fields are name, measures, startsOn, target, pauseWhile, warnBefore, resolvedCountsAsAnswer\np.yaml:25:3: spec.seazons: there is no such field; the fields are timeZone, weekly, seasons, holidays, specialDays, coversUntil"},
 		"aliases that stand for ever so much": {"a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n", `p.yaml:1:26: the file is too large or too deeply nested from here on`},
 		"an alias of what it stands in":       {"a: &a {b: *a}\n", `p.yaml:1:4: the file is too large or too deeply nested from here on`},
 		"a file of any size":                  {strings.Repeat("#", maxFileBytes+1), `p.yaml:1:1: the file has more than 8388608 bytes`},
@@ -139,10 +139,10 @@ func TestFaultsOfThePolicyHaveTheirPlace(t *testing.T) {
 	channel := "---\napiVersion: tanggap.dev/v1alpha1\nkind: ComplaintChannel\nmetadata: {name: dsw}\nspec:\n  source: {type: rest}\n  slaRef:\n    name: town\n"
 	words := "---\napiVersion: tanggap.dev/v1alpha1\nkind: ComplaintTaxonomy\nmetadata: {name: words}\nspec:\n  categories:\n    - name: flood\n      match: complaint.txt == ''\n    - name: A\n"
 	for name, tt := range map[string]struct{ file, want string }{
-		"a reference": {oneSLA + channel, `p.yaml:31:11: spec.slaRef.name: there is no ResponseSLA "town"`},
-		"an expression and what has no field of its own": {oneSLA + words, `p.yaml:31:14: spec.categories[0].match: line 1, column 10: there is no field "txt" here
-p.yaml:32:7: spec.categories[1]: needs keywords, match or sourceValues, or nothing ever falls into it
-p.yaml:32:13: spec.categories[1].name: must have lower-case letters, digits and '-' only, and no '-' at either end, as it becomes a label value`},
+		"a reference": {oneSLA + channel, `p.yaml:32:11: spec.slaRef.name: there is no ResponseSLA "town"`},
+		"an expression and what has no field of its own": {oneSLA + words, `p.yaml:32:14: spec.categories[0].match: line 1, column 10: there is no field "txt" here
+p.yaml:33:7: spec.categories[1]: needs keywords, match or sourceValues, or nothing ever falls into it
+p.yaml:33:13: spec.categories[1].name: must have lower-case letters, digits and '-' only, and no '-' at either end, as it becomes a label value`},
 		"a calendar that is missing": {strings.Replace(oneSLA, "  name: office\n", "  name: shop\n", 1), `p.yaml:6:23: spec.calendarRef.name: there is no WorkCalendar "office"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -213,14 +213,14 @@ func FuzzReadPolicy(f *testing.F) {
 				return
 			}
 		}
-		for _, line := range strings.Split(err.Error(), "\n") {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
 			if !strings.HasPrefix(line, "p.yaml:") {
 				t.Errorf("%q has no place", line)
 			}
 		}
-		var fault *Fault
+		var fault *FileError
 		if !errors.As(err, &fault) || fault.Line < 1 || fault.Column < 1 {
-			t.Errorf("%v is no Fault", err)
+			t.Errorf("%v is no FileError", err)
 		}
 	})
 }

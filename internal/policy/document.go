@@ -18,9 +18,9 @@ type Document struct {
 	Calendars  map[string]calendar.Spec `json:"calendars,omitempty"`
 	Taxonomies map[string]taxonomy.Spec `json:"taxonomies,omitempty"`
 	// Retention says how long texts and handles are kept.
-	Retention Retention `json:"retention,omitempty"`
+	Retention Retention `json:"retention,omitzero"`
 	// Linking says which cases belong together.
-	Linking Linking `json:"linking,omitempty"`
+	Linking Linking `json:"linking,omitzero"`
 }
 
 // Channel is what the ledger knows of a ComplaintChannel.

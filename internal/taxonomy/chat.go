@@ -7,6 +7,8 @@ type chatWord struct{ chat, standard string }
 // vowels, and words run together. Each stands for one thing in a complaint; what stands for several (kl,
 // mtr, smp) is left out. What only drops vowels of a longer word (bnjr, smpah, lmpu) is found by
 // unpronounceable, for every keyword and without being listed.
+//
+//nolint:misspell // Indonesian
 func chatWords() []chatWord {
 	return []chatWord{
 		// The words of complaints.

@@ -53,7 +53,7 @@ func (t *Taxonomy) Classify(in Input) complaint.Dimensions {
 	return dimensions
 }
 
-func (t *Taxonomy) sourceCategory(attributes map[string]string) (int32, bool) {
+func (t *Taxonomy) sourceCategory(attributes map[string]string) (int, bool) {
 	value := attributes[complaint.AttributeCategory]
 	if value == "" {
 		return none, false
@@ -101,20 +101,20 @@ func (t *Taxonomy) variables(in Input) map[string]any {
 }
 
 // category is the first category before the one found of which the expression holds, or the one found.
-func (t *Taxonomy) category(found int32, vars map[string]any) int32 {
-	for i := range t.categories[:min(int(found), len(t.categories))] {
+func (t *Taxonomy) category(found int, vars map[string]any) int {
+	for i := range t.categories[:min(found, len(t.categories))] {
 		if holds(t.categories[i].match, vars) {
-			return int32(i)
+			return i
 		}
 	}
 	return found
 }
 
 // priority is the first priority before the one found of which the expression holds, or the one found.
-func (t *Taxonomy) priority(found int32, vars map[string]any) int32 {
-	for i := range t.priorities[:min(int(found), len(t.priorities))] {
+func (t *Taxonomy) priority(found int, vars map[string]any) int {
+	for i := range t.priorities[:min(found, len(t.priorities))] {
 		if holds(t.priorities[i].match, vars) {
-			return int32(i)
+			return i
 		}
 	}
 	return found

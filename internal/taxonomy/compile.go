@@ -19,7 +19,7 @@ type Taxonomy struct {
 	// expressions says that there are any.
 	expressions bool
 	// The source's own names, folded, and what they stand for.
-	categoryOf   map[string]int32
+	categoryOf   map[string]int
 	departmentOf map[string]string
 	priorityOf   map[string]string
 }
@@ -52,7 +52,7 @@ func Compile(spec Spec) (*Taxonomy, error) {
 		trie:       newTrie(v),
 		taxonomy: &Taxonomy{
 			fallback:     spec.Fallback.orDefault(),
-			categoryOf:   map[string]int32{},
+			categoryOf:   map[string]int{},
 			departmentOf: map[string]string{},
 			priorityOf:   map[string]string{},
 		},
@@ -127,10 +127,10 @@ func (c *compiler) categories(spec Spec) {
 		if len(s.Keywords) == 0 && s.Match == "" && len(s.SourceValues) == 0 {
 			c.fault(path, "needs keywords, match or sourceValues, or nothing ever falls into it")
 		}
-		c.keywords(path, s.Keywords, ranks{int32(i), none})
+		c.keywords(path, s.Keywords, ranks{i, none})
 		for j, value := range s.SourceValues {
 			if folded, ok := c.sourceValue(path.Child("sourceValues").Index(j), value, s.Name, values); ok {
-				c.taxonomy.categoryOf[folded] = int32(i)
+				c.taxonomy.categoryOf[folded] = i
 			}
 		}
 		fallback := c.taxonomy.fallback
@@ -152,7 +152,7 @@ func (c *compiler) priorities(spec Spec) {
 		if len(s.Keywords) == 0 && s.Match == "" && len(s.SourceValues) == 0 {
 			c.fault(path, "needs keywords, match or sourceValues, or nothing ever gets it")
 		}
-		c.keywords(path, s.Keywords, ranks{none, int32(i)})
+		c.keywords(path, s.Keywords, ranks{none, i})
 		for j, value := range s.SourceValues {
 			if folded, ok := c.sourceValue(path.Child("sourceValues").Index(j), value, s.Name, values); ok {
 				c.taxonomy.priorityOf[folded] = s.Name
@@ -167,7 +167,7 @@ func (c *compiler) names(spec Spec) {
 	t := c.taxonomy
 	for i, s := range spec.Categories {
 		if name := foldValue(s.Name); !has(t.categoryOf, name) {
-			t.categoryOf[name] = int32(i)
+			t.categoryOf[name] = i
 		}
 		setDefault(t.priorityOf, s.Priority)
 	}

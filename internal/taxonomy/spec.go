@@ -12,7 +12,7 @@ type Spec struct {
 	// Priorities are tried in order after the category; the first that matches wins over the category's.
 	Priorities []Priority `json:"priorities,omitempty"`
 	// Fallback is what a complaint gets that nothing matches.
-	Fallback Fallback `json:"fallback,omitempty"`
+	Fallback Fallback `json:"fallback,omitzero"`
 }
 
 // Category is one kind of complaint.

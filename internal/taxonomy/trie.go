@@ -3,11 +3,11 @@ package taxonomy
 import "math"
 
 // none is the rank of no match.
-const none = math.MaxInt32
+const none = math.MaxInt
 
 // ranks are the first category and the first priority, by their place in the specification, of which
 // a keyword matches.
-type ranks struct{ category, priority int32 }
+type ranks struct{ category, priority int }
 
 func (r *ranks) merge(o ranks) {
 	r.category = min(r.category, o.category)
@@ -20,20 +20,20 @@ type trie struct {
 	// nodes have what the keywords that end there give; node 0 is the root.
 	nodes []ranks
 	// first are the nodes of the first words, by the word's number; rest those further on.
-	first []int32
-	rest  map[edge]int32
+	first []int
+	rest  map[edge]int
 	depth int
 }
 
-type edge struct{ node, word int32 }
+type edge struct{ node, word int }
 
 func newTrie(v *vocabulary) *trie {
-	return &trie{vocabulary: v, nodes: []ranks{{none, none}}, rest: map[edge]int32{}}
+	return &trie{vocabulary: v, nodes: []ranks{{none, none}}, rest: map[edge]int{}}
 }
 
 // add puts in a keyword; its words are numbered already.
-func (t *trie) add(ids []int32, r ranks) {
-	node := int32(0)
+func (t *trie) add(ids []int, r ranks) {
+	node := 0
 	for _, id := range ids {
 		node = t.child(node, id)
 	}
@@ -41,8 +41,8 @@ func (t *trie) add(ids []int32, r ranks) {
 	t.depth = max(t.depth, len(ids))
 }
 
-func (t *trie) child(node, word int32) int32 {
-	for int(word) >= len(t.first) {
+func (t *trie) child(node, word int) int {
+	for word >= len(t.first) {
 		t.first = append(t.first, 0)
 	}
 	next := t.rest[edge{node, word}]
@@ -52,7 +52,7 @@ func (t *trie) child(node, word int32) int32 {
 	if next != 0 {
 		return next
 	}
-	next = int32(len(t.nodes))
+	next = len(t.nodes)
 	t.nodes = append(t.nodes, ranks{none, none})
 	if node == 0 {
 		t.first[word] = next
@@ -72,7 +72,7 @@ func (t *trie) scan(text string) ranks {
 		return best
 	}
 	// within are the nodes of the phrases that the words so far have begun.
-	var within [maxPhrase]int32
+	var within [maxPhrase]int
 	n := 0
 	for w := (words{text: text}); w.next(); {
 		if w.tooLong {
@@ -94,7 +94,7 @@ func (t *trie) scan(text string) ranks {
 }
 
 // step goes on with one word: every phrase that it continues, and the one that it begins.
-func (t *trie) step(within []int32, n int, word int32, best *ranks) int {
+func (t *trie) step(within []int, n, word int, best *ranks) int {
 	kept := 0
 	for _, node := range within[:n] {
 		if next := t.rest[edge{node, word}]; next != 0 {

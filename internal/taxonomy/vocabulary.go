@@ -5,12 +5,13 @@ package taxonomy
 type vocabulary struct {
 	// index is the first entry of a spelling while the vocabulary is built, slots the same afterwards:
 	// a hash table whose hashes are those of words.
-	index   map[string]int32
+	index   map[string]int
 	slots   []slot
+	mask    uint64
 	entries []entry
 	// standard are the words by number; skeletons the numbers of those with one consonant skeleton.
 	standard  []standard
-	skeletons map[string][]int32
+	skeletons map[string][]int
 	chat      map[string][]spelled
 }
 
@@ -18,20 +19,20 @@ type vocabulary struct {
 type entry struct {
 	word    string
 	doubled uint64 // the letters that the word itself doubles, such as those of massa
-	ids     []int32
-	next    int32 // the next entry of the same letters, or -1
+	ids     []int
+	next    int // the next entry of the same letters, or -1
 }
 
 // standard is a word of a keyword, and the list of its number alone.
 type standard struct {
 	word []byte
-	ids  []int32
+	ids  []int
 }
 
 // slot is a place of the hash table; entry is one more than the entry's index, and 0 if it is free.
 type slot struct {
 	hash  uint64
-	entry int32
+	entry int
 }
 
 // spelled is a folded word of a keyword.
@@ -42,9 +43,9 @@ type spelled struct {
 
 func newVocabulary() *vocabulary {
 	v := &vocabulary{
-		index:     map[string]int32{},
+		index:     map[string]int{},
 		standard:  make([]standard, 1),
-		skeletons: map[string][]int32{},
+		skeletons: map[string][]int{},
 		chat:      map[string][]spelled{},
 	}
 	for _, c := range chatWords() {
@@ -61,8 +62,8 @@ func newVocabulary() *vocabulary {
 
 // keyword is the numbers of the words of a keyword; empty when there is no word in it, and false when
 // one of them is too long.
-func (v *vocabulary) keyword(text string) ([]int32, bool) {
-	var ids []int32
+func (v *vocabulary) keyword(text string) ([]int, bool) {
+	var ids []int
 	for w := (words{text: text}); w.next(); {
 		if w.tooLong {
 			return nil, false
@@ -88,20 +89,20 @@ func (v *vocabulary) meant(word []byte, doubled uint64) []spelled {
 }
 
 // add is the number of the word, a new one if it has none yet.
-func (v *vocabulary) add(s spelled) int32 {
+func (v *vocabulary) add(s spelled) int {
 	if ids := v.known(s); ids != nil {
 		return ids[0]
 	}
-	id := int32(len(v.standard))
-	v.standard = append(v.standard, standard{word: []byte(s.word), ids: []int32{id}})
-	v.insert(s, []int32{id})
+	id := len(v.standard)
+	v.standard = append(v.standard, standard{word: []byte(s.word), ids: []int{id}})
+	v.insert(s, []int{id})
 	bones := string(skeleton(nil, []byte(s.word)))
 	v.skeletons[bones] = append(v.skeletons[bones], id)
 	return id
 }
 
 // known is the number of exactly this word, if it has one.
-func (v *vocabulary) known(s spelled) []int32 {
+func (v *vocabulary) known(s spelled) []int {
 	i, ok := v.index[s.word]
 	for ; ok && i >= 0; i = v.entries[i].next {
 		if v.entries[i].doubled == s.doubled {
@@ -111,20 +112,20 @@ func (v *vocabulary) known(s spelled) []int32 {
 	return nil
 }
 
-func (v *vocabulary) insert(s spelled, ids []int32) {
+func (v *vocabulary) insert(s spelled, ids []int) {
 	next, ok := v.index[s.word]
 	if !ok {
 		next = -1
 	}
 	v.entries = append(v.entries, entry{word: s.word, doubled: s.doubled, ids: ids, next: next})
-	v.index[s.word] = int32(len(v.entries) - 1)
+	v.index[s.word] = len(v.entries) - 1
 }
 
 // seal adds the chat spellings of the words that there are and makes the vocabulary ready to be asked.
 // A phrase such as lalu lintas may be spelled as one word only if all of its words are known.
 func (v *vocabulary) seal() {
 	for chat, meant := range v.chat {
-		ids := make([]int32, 0, len(meant))
+		ids := make([]int, 0, len(meant))
 		for _, s := range meant {
 			ids = append(ids, v.known(s)...)
 		}
@@ -133,24 +134,25 @@ func (v *vocabulary) seal() {
 		}
 	}
 	size := 16
+	v.mask = 15
 	for size < 4*len(v.index) {
 		size *= 2
+		v.mask = v.mask<<1 | 1
 	}
 	v.slots = make([]slot, size)
 	for word, first := range v.index {
 		hash := hashOf([]byte(word))
-		at := hash & uint64(size-1)
+		at := hash & v.mask
 		for v.slots[at].entry != 0 {
-			at = (at + 1) & uint64(size-1)
+			at = (at + 1) & v.mask
 		}
 		v.slots[at] = slot{hash: hash, entry: first + 1}
 	}
 }
 
 // first is the first entry of the letters, or -1.
-func (v *vocabulary) first(word []byte, hash uint64) int32 {
-	mask := uint64(len(v.slots) - 1)
-	for at := hash & mask; v.slots[at].entry != 0; at = (at + 1) & mask {
+func (v *vocabulary) first(word []byte, hash uint64) int {
+	for at := hash & v.mask; v.slots[at].entry != 0; at = (at + 1) & v.mask {
 		if s := v.slots[at]; s.hash == hash && v.entries[s.entry-1].word == string(word) {
 			return s.entry - 1
 		}
@@ -160,8 +162,8 @@ func (v *vocabulary) first(word []byte, hash uint64) int32 {
 
 // exact is the words that a folded word stands for by its letters. A text may double a letter that the
 // word does not, but not the other way round: "masaa" is masa, "masa" is not massa.
-func (v *vocabulary) exact(word []byte, hash, doubled uint64) []int32 {
-	var found []int32
+func (v *vocabulary) exact(word []byte, hash, doubled uint64) []int {
+	var found []int
 	for i := v.first(word, hash); i >= 0; i = v.entries[i].next {
 		e := &v.entries[i]
 		if e.doubled == doubled {
@@ -176,8 +178,8 @@ func (v *vocabulary) exact(word []byte, hash, doubled uint64) []int32 {
 
 // find is the words that a folded word of a text stands for, and how often they stand there; none when
 // no keyword has it. It does not allocate.
-func (v *vocabulary) find(word []byte, hash, doubled uint64) (ids []int32, times int) {
-	if ids = v.exact(word, hash, doubled); ids != nil {
+func (v *vocabulary) find(word []byte, hash, doubled uint64) (ids []int, times int) {
+	if ids := v.exact(word, hash, doubled); ids != nil {
 		return ids, 1
 	}
 	if stem, ok := reduplicated(word); ok {
@@ -190,7 +192,7 @@ func (v *vocabulary) find(word []byte, hash, doubled uint64) (ids []int32, times
 }
 
 // respelled finds a word without the clitic -nya, or with vowels left out.
-func (v *vocabulary) respelled(word []byte, doubled uint64) []int32 {
+func (v *vocabulary) respelled(word []byte, doubled uint64) []int {
 	stem, clitic := withoutClitic(word)
 	if clitic {
 		if ids := v.exact(stem, hashOf(stem), doubled); ids != nil {
@@ -204,12 +206,12 @@ func (v *vocabulary) respelled(word []byte, doubled uint64) []int32 {
 }
 
 // abbreviated is the one word that the given one has left vowels out of; none if there are several.
-func (v *vocabulary) abbreviated(word []byte) []int32 {
+func (v *vocabulary) abbreviated(word []byte) []int {
 	if !unpronounceable(word) {
 		return nil
 	}
 	var buffer [maxWord]byte
-	var found int32
+	var found int
 	for _, id := range v.skeletons[string(skeleton(buffer[:0], word))] {
 		if !drops(word, v.standard[id].word) {
 			continue
