@@ -117,7 +117,8 @@ func rowOf(h *hearing, derived *sla.Case) store.Case {
 			row.DueAt = earlier(row.DueAt, c.DueAt)
 		}
 		if c.State == sla.Breached && !c.Final {
-			row.UnfinalAt = earlier(row.UnfinalAt, c.DueAt)
+			// The verdict is final once the source was observed through an instant past the due one.
+			row.UnfinalAt = earlier(row.UnfinalAt, c.DueAt.Add(time.Microsecond))
 		}
 	}
 	// An event from the near future (clocks differ) is not known before its time.

@@ -120,7 +120,8 @@ type Case struct {
 	DueAt time.Time
 	// NextAt is when time alone changes the case.
 	NextAt time.Time
-	// UnfinalAt is the earliest due instant that has passed without a final verdict.
+	// UnfinalAt is the observedThrough that the channel must reach for the next verdict to become final;
+	// set once the clock is past due.
 	UnfinalAt time.Time
 	Open      bool
 	Overdue   bool
