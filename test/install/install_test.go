@@ -1,0 +1,181 @@
+// Package install tests that config/default installs as the documentation says: every object is
+// accepted by a real API server, the operator's pod passes Pod Security restricted, and each role
+// allows what it is for.
+package install
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/go-logr/logr"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/tanggap/tanggap/test/controlplane"
+)
+
+const namespace = "tanggap-system"
+
+func TestMain(m *testing.M) {
+	ctrllog.SetLogger(logr.Discard())
+	os.Exit(m.Run())
+}
+
+// install applies config/default to a new control plane with kubectl, as a platform team does.
+func install(t *testing.T) *rest.Config {
+	t.Helper()
+	plane, err := controlplane.Start(t.Context(), controlplane.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := plane.Stop(); err != nil {
+			t.Errorf("stopping the control plane: %v", err)
+		}
+	})
+	var complaints bytes.Buffer
+	kubectl := exec.CommandContext(t.Context(), plane.KubectlPath(), "--kubeconfig", plane.KubeconfigPath(),
+		"apply", "--server-side", "-k", "../../config/default")
+	kubectl.Stderr = &complaints
+	if err := kubectl.Run(); err != nil {
+		t.Fatalf("%v: %s", err, complaints.String())
+	}
+	if complaints.Len() > 0 {
+		t.Errorf("kubectl warned: %s", complaints.String())
+	}
+	return plane.Config()
+}
+
+// warnings collects what the API server warns about.
+type warnings []string
+
+func (w *warnings) HandleWarningHeader(_ int, _, text string) { *w = append(*w, text) }
+
+func TestDefaultInstallation(t *testing.T) {
+	config := install(t)
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	operator, err := client.AppsV1().Deployments(namespace).Get(t.Context(), "tanggap-operator", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Run("the operator starts workers and ledgers from its own image", func(t *testing.T) {
+		container := operator.Spec.Template.Spec.Containers[0]
+		want := []corev1.EnvVar{{Name: "TANGGAP_IMAGE", Value: container.Image}}
+		if diff := cmp.Diff(want, container.Env[:1]); diff != "" {
+			t.Errorf("environment (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("the operator's pod is admitted under Pod Security restricted without a warning", func(t *testing.T) {
+		createPod(t, config, operator)
+	})
+	t.Run("service, budget and network policy select the operator's pods", func(t *testing.T) {
+		checkSelectors(t, client, labels.Set(operator.Spec.Template.Labels))
+	})
+	t.Run("each service account may do what its role is for and no more", func(t *testing.T) {
+		checkAccess(t, client)
+	})
+}
+
+// createPod creates a pod from the Deployment's template, as its controller would.
+func createPod(t *testing.T, config *rest.Config, operator *appsv1.Deployment) {
+	t.Helper()
+	var warned warnings
+	config = rest.CopyConfig(config)
+	config.WarningHandler = &warned
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "probe", Labels: operator.Spec.Template.Labels},
+		Spec:       operator.Spec.Template.Spec,
+	}
+	if _, err := client.CoreV1().Pods(namespace).Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
+		t.Error(err)
+	}
+	if len(warned) > 0 {
+		t.Errorf("warnings: %q", warned)
+	}
+
+	pod.Name, pod.Spec.SecurityContext = "unsafe", nil
+	if _, err := client.CoreV1().Pods(namespace).Create(t.Context(), pod, metav1.CreateOptions{}); err == nil {
+		t.Error("a pod without a security context was admitted: the namespace is not restricted")
+	}
+}
+
+func checkSelectors(t *testing.T, client kubernetes.Interface, pod labels.Set) {
+	t.Helper()
+	service, err := client.CoreV1().Services(namespace).Get(t.Context(), "tanggap-operator-metrics", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	budget, err := client.PolicyV1().PodDisruptionBudgets(namespace).Get(t.Context(), "tanggap-operator", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := client.NetworkingV1().NetworkPolicies(namespace).Get(t.Context(), "tanggap-operator", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, selector := range map[string]map[string]string{
+		"service": service.Spec.Selector, "budget": budget.Spec.Selector.MatchLabels, "policy": policy.Spec.PodSelector.MatchLabels,
+	} {
+		if len(selector) == 0 || !labels.SelectorFromSet(selector).Matches(pod) {
+			t.Errorf("%s selects %v, the pods are %v", name, selector, pod)
+		}
+	}
+}
+
+func checkAccess(t *testing.T, client kubernetes.Interface) {
+	t.Helper()
+	operator := "system:serviceaccount:" + namespace + ":tanggap-operator"
+	tests := map[string]struct {
+		group, resource, namespace, verb string
+		want                             bool
+	}{
+		"takes the lead":                      {"coordination.k8s.io", "leases", namespace, "update", true},
+		"takes the lead of nobody else":       {"coordination.k8s.io", "leases", "kube-system", "update", false},
+		"asks who scrapes":                    {"authentication.k8s.io", "tokenreviews", "", "create", true},
+		"asks whether the scraper may":        {"authorization.k8s.io", "subjectaccessreviews", "", "create", true},
+		"reads the channels everywhere":       {"tanggap.dev", "complaintchannels", "", "watch", true},
+		"writes status everywhere":            {"tanggap.dev", "complaintchannels/status", "", "patch", true},
+		"deletes nobody's channels":           {"tanggap.dev", "complaintchannels", "", "delete", false},
+		"makes itself no administrator":       {"rbac.authorization.k8s.io", "clusterroles", "", "create", false},
+		"binds no role but the ledgers'":      {"rbac.authorization.k8s.io", "clusterroles", "", "bind", false},
+		"runs nothing in other people's pods": {"", "pods/exec", "", "create", false},
+	}
+	for name, test := range tests {
+		t.Run("the operator "+name, func(t *testing.T) {
+			resource, subresource, _ := strings.Cut(test.resource, "/")
+			review, err := client.AuthorizationV1().SubjectAccessReviews().Create(t.Context(), &authorizationv1.SubjectAccessReview{
+				Spec: authorizationv1.SubjectAccessReviewSpec{
+					User: operator,
+					ResourceAttributes: &authorizationv1.ResourceAttributes{
+						Group: test.group, Resource: resource, Subresource: subresource, Namespace: test.namespace, Verb: test.verb,
+					},
+				},
+			}, metav1.CreateOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if review.Status.Allowed != test.want {
+				t.Errorf("got allowed=%t, want %t", review.Status.Allowed, test.want)
+			}
+		})
+	}
+}
