@@ -49,7 +49,7 @@ demo: network build ## Run a whole city here: control plane, operator, simulator
 	@assets=$$(hack/controlplane/build.sh); exec bin/demo --assets "$$assets" --tanggap bin/tanggap $(if $(DEMO_FOR),--for $(DEMO_FOR))
 
 .PHONY: test
-test: network ## Run all tests of the module, against a real kube-apiserver where Kubernetes matters
+test: network promtool ## Run all tests of the module, against a real kube-apiserver where Kubernetes matters
 	@assets=$$(hack/controlplane/build.sh); export KUBEBUILDER_ASSETS="$$assets"; set -x; go test -timeout 20m ./...
 
 .PHONY: e2e
@@ -106,6 +106,10 @@ clean: ## Remove what was built here (the tools and the control plane stay in th
 	rm -rf bin dist
 
 # Whatever downloads modules needs certificates to trust.
+.PHONY: promtool
+promtool:
+	@hack/need.sh prometheus
+
 .PHONY: network
 network:
 	@hack/need.sh ca-certificates

@@ -10,6 +10,7 @@ present() {
 		[ -n "${SSL_CERT_FILE:-}${SSL_CERT_DIR:-}" ] || [ "$(uname)" = Darwin ] ||
 			[ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ] || [ -s /etc/ssl/cert.pem ]
 		;;
+	prometheus) command -v promtool >/dev/null ;; # the rules' unit tests need promtool, which Debian has in it
 	*) command -v "$1" >/dev/null ;;
 	esac
 }
