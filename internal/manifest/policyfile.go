@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -216,4 +217,40 @@ func (p *PolicyFile) Refuse(format string, args ...any) error {
 		message += fmt.Sprintf(" (passed over: %s)", strings.Join(slices.Compact(p.ignored), ", "))
 	}
 	return &FileError{File: p.file, Line: 1, Column: 1, Message: message}
+}
+
+// ForChannels is the document that events of the channels are judged by. Where the file declares
+// channels, each must be among them. Where it declares none, all are under its one SLA and taxonomy.
+func (p *PolicyFile) ForChannels(names []string) (policy.Document, error) {
+	document := p.Document
+	if len(document.Channels) > 0 {
+		for _, name := range names {
+			if _, ok := document.Channels[name]; !ok {
+				return document, p.Refuse("there are events of the channel %q, and no ComplaintChannel of this name among %s",
+					name, strings.Join(slices.Sorted(maps.Keys(document.Channels)), ", "))
+			}
+		}
+		return document, nil
+	}
+	if len(document.SLAs) == 0 {
+		return document, p.Refuse("there is no ResponseSLA in this file")
+	}
+	slas, taxonomies := slices.Sorted(maps.Keys(document.SLAs)), slices.Sorted(maps.Keys(document.Taxonomies))
+	if len(slas) > 1 {
+		return document, p.Refuse("there are several ResponseSLAs (%s); add the ComplaintChannel whose slaRef says which one is for %s",
+			strings.Join(slas, ", "), strings.Join(names, ", "))
+	}
+	if len(taxonomies) > 1 {
+		return document, p.Refuse("there are several ComplaintTaxonomies (%s); add the ComplaintChannel whose taxonomyRef says which one is for %s",
+			strings.Join(taxonomies, ", "), strings.Join(names, ", "))
+	}
+	channel := policy.Channel{Official: true, SLA: slas[0]}
+	if len(taxonomies) == 1 {
+		channel.Taxonomy = taxonomies[0]
+	}
+	document.Channels = make(map[string]policy.Channel, len(names))
+	for _, name := range names {
+		document.Channels[name] = channel
+	}
+	return document, nil
 }
