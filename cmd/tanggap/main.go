@@ -36,7 +36,9 @@ func newRootCommand() *cobra.Command {
 	}
 	root.AddCommand(
 		// One line a subcommand.
+		newExplainCommand(),
 		newLedgerCommand(),
+		newWorkerCommand(),
 	)
 	return root
 }

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/channel/open311"
+	"github.com/tanggap/tanggap/internal/channel/rest"
+	"github.com/tanggap/tanggap/internal/ledger/client"
+	"github.com/tanggap/tanggap/internal/worker"
+)
+
+// workerFlags are the flags of `tanggap worker`.
+type workerFlags struct {
+	config, credentials  string
+	ledgerCA, token      string
+	listen, healthListen string
+	logLevel             string
+	check                bool
+}
+
+// newWorkerCommand is `tanggap worker`: the process that reads the sources of some channels.
+func newWorkerCommand() *cobra.Command {
+	var f workerFlags
+	command := &cobra.Command{
+		Use:   "worker",
+		Short: "Read the sources of one or more ComplaintChannels and hand their events to the ledger",
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return runWorker(command.Context(), f, command.OutOrStdout())
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&f.config, "config", "", "JSON file with the channels and the ledger's address, as the operator renders it (required)")
+	flags.StringVar(&f.credentials, "credentials-dir", "", "directory of the Secrets' keys, as <name of the Secret>/<key>")
+	flags.StringVar(&f.ledgerCA, "ledger-ca", "", "PEM file with the CA of the ledger; read again when it changes")
+	flags.StringVar(&f.token, "token-file", "", "file with the service-account token for the ledger; read again when it changes")
+	flags.StringVar(&f.listen, "listen", ":8080", "address that platforms deliver to, at "+worker.HookPath+"<channel>")
+	flags.StringVar(&f.healthListen, "health-listen", ":8081", "address of the probes and of the process's own metrics")
+	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	flags.BoolVar(&f.check, "check", false, "open each source, read once without storing anything, say how each fares, and end")
+	if err := command.MarkFlagRequired("config"); err != nil {
+		panic(err) // the flag was defined above
+	}
+	return command
+}
+
+// sourceTypes are the types of source that a worker knows.
+func sourceTypes() ([]channel.Type, error) {
+	restType, err := rest.New()
+	if err != nil {
+		return nil, err
+	}
+	return []channel.Type{
+		// One line a type.
+		open311.Type{},
+		restType,
+	}, nil
+}
+
+func runWorker(ctx context.Context, f workerFlags, out io.Writer) error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
+		return errors.New("--log-level must be one of debug, info, warn, error")
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	rendered, err := os.ReadFile(f.config)
+	if err != nil {
+		return fmt.Errorf("--config: %w", err)
+	}
+	config, err := worker.ParseConfig(rendered)
+	if err != nil {
+		return fmt.Errorf("--config: %w", err)
+	}
+	types, err := sourceTypes()
+	if err != nil {
+		return err
+	}
+	options := worker.Options{
+		Types:      types,
+		Credential: worker.Credentials{Dir: f.credentials}.Read,
+		Transport:  sourceTransport(),
+		Now:        time.Now, After: time.After, Random: rand.Float64,
+		Logger: log,
+	}
+	if f.check {
+		well, err := worker.Check(ctx, config, options, out)
+		if err == nil && !well {
+			err = errors.New("not every channel is well")
+		}
+		return err
+	}
+	return serveWorker(ctx, f, config, options)
+}
+
+// serveWorker runs the worker until ctx ends.
+func serveWorker(ctx context.Context, f workerFlags, config worker.Config, options worker.Options) error {
+	ledger, err := client.New(client.Config{
+		BaseURL: config.LedgerURL, TLS: client.TLS{CAFile: f.ledgerCA}, TokenFile: f.token, UserAgent: "tanggap-worker/" + version,
+	})
+	if err != nil {
+		return err
+	}
+	defer ledger.CloseIdleConnections()
+	options.Ledger = ledger
+	var listen net.ListenConfig
+	if options.Hooks, err = listen.Listen(ctx, "tcp", f.listen); err != nil {
+		return fmt.Errorf("listening for deliveries: %w", err)
+	}
+	if options.Health, err = listen.Listen(ctx, "tcp", f.healthListen); err != nil {
+		return errors.Join(fmt.Errorf("listening for probes: %w", err), options.Hooks.Close())
+	}
+	options.Logger.Info("Started the worker", "channels", len(config.Channels), "hooks", options.Hooks.Addr().String(), "probes", options.Health.Addr().String())
+	err = worker.New(config, options).Run(ctx)
+	options.Logger.Info("Stopped the worker")
+	return err
+}
+
+// sourceTransport carries the requests to sources: through the proxy of the environment, trusting what
+// the system trusts.
+func sourceTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConns:          100,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+	}
+}
