@@ -101,40 +101,22 @@ func (p *plan) follow(from *url.URL, link string) (position, bool, error) {
 func linkHeader(header http.Header) string {
 	for _, value := range header.Values("Link") {
 		for value != "" {
-			var target, parameters string
-			target, parameters, value = cutLink(value)
-			if isNext(parameters) {
-				return target
+			var link string
+			link, value = cutOutside(value, ',')
+			target, parameters, ok := strings.Cut(strings.TrimSpace(link), ">")
+			if ok && strings.HasPrefix(target, "<") && isNext(parameters) {
+				return target[1:]
 			}
 		}
 	}
 	return ""
 }
 
-// cutLink takes the first link off a list of them: `<target>; parameters, rest`.
-func cutLink(list string) (target, parameters, rest string) {
-	_, list, ok := strings.Cut(list, "<")
-	if !ok {
-		return "", "", ""
-	}
-	if target, list, ok = strings.Cut(list, ">"); !ok {
-		return "", "", ""
-	}
-	quoted := false
-	for i, r := range list {
-		switch {
-		case r == '"':
-			quoted = !quoted
-		case r == ',' && !quoted:
-			return target, list[:i], list[i+1:]
-		}
-	}
-	return target, list, ""
-}
-
 // isNext reports whether the parameters of a link name the relation next, alone or among others.
 func isNext(parameters string) bool {
-	for _, parameter := range strings.Split(parameters, ";") {
+	for parameters != "" {
+		var parameter string
+		parameter, parameters = cutOutside(parameters, ';')
 		name, value, _ := strings.Cut(parameter, "=")
 		if !strings.EqualFold(strings.TrimSpace(name), "rel") {
 			continue
@@ -146,6 +128,22 @@ func isNext(parameters string) bool {
 		}
 	}
 	return false
+}
+
+// cutOutside cuts the text at the first separator that stands outside of quotes and angle brackets.
+func cutOutside(text string, separator byte) (before, after string) {
+	quoted, bracketed := false, false
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == '<' || c == '>'):
+			bracketed = c == '<'
+		case c == separator && !quoted && !bracketed:
+			return text[:i], text[i+1:]
+		}
+	}
+	return text, ""
 }
 
 // linkMember is the URL of the next page where common frameworks put it into their JSON: `next`,
