@@ -129,7 +129,7 @@ func container(w *Worker) *corev1ac.ContainerApplyConfiguration {
 			"--config="+configDir+"/"+names.ConfigKey,
 			"--credentials-dir="+credentialsDir,
 			"--ledger-ca="+trustDir+"/"+names.TrustKey,
-			"--ledger-token="+tokenDir+"/"+tokenFile,
+			"--token-file="+tokenDir+"/"+tokenFile,
 			"--listen=$(POD_IP):8080",
 			"--health-listen=$(POD_IP):8081",
 		).
