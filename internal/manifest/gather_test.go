@@ -20,7 +20,7 @@ func objects(t testing.TB, file string) Objects {
 	o := Objects{Writer: func(c *v1alpha1.ComplaintChannel) string { return "writer-of-" + c.Name }}
 	f := faults{file: "objects"}
 	d := &decoder{faults: &f}
-	for _, root := range readDocuments(strings.NewReader(file), &f) {
+	for _, root := range readDocuments([]byte(file), &f) {
 		switch kind := text(child(root, "kind")); kind {
 		case "ComplaintLedger":
 			o.Ledger = decoded[v1alpha1.ComplaintLedger](d, root)

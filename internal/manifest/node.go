@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -25,18 +26,17 @@ type member struct {
 
 // readDocuments reads the YAML documents of a file as trees that know their places. Every mapping in
 // them has been checked for keys that stand in it twice.
-func readDocuments(r io.Reader, f *faults) []*yaml.Node {
-	limited := &io.LimitedReader{R: r, N: maxFileBytes + 1}
-	decoder := yaml.NewDecoder(limited)
+func readDocuments(text []byte, f *faults) []*yaml.Node {
+	if len(text) > maxFileBytes {
+		f.add(1, 1, "the file has more than %d bytes", maxFileBytes)
+		return nil
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var roots []*yaml.Node
 	budget := maxNodes
 	for {
 		var document yaml.Node
 		err := decoder.Decode(&document)
-		if limited.N <= 0 {
-			f.add(1, 1, "the file has more than %d bytes", maxFileBytes)
-			return nil
-		}
 		if errors.Is(err, io.EOF) {
 			return roots
 		}

@@ -22,6 +22,7 @@ type PolicyFile struct {
 	Document policy.Document
 
 	file    string
+	source  []string // its lines
 	places  map[objectName]place
 	ignored []string
 }
@@ -35,7 +36,12 @@ func ReadPolicy(name string, r io.Reader) (*PolicyFile, error) {
 	p := &PolicyFile{file: name, places: map[objectName]place{}}
 	p.Document.Channels = map[string]policy.Channel{}
 	reader := &policyReader{file: p, faults: faults{file: name}}
-	for _, root := range readDocuments(r, &reader.faults) {
+	text, err := io.ReadAll(io.LimitReader(r, maxFileBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	p.source = strings.Split(string(text), "\n")
+	for _, root := range readDocuments(text, &reader.faults) {
 		reader.document(root)
 	}
 	if err := reader.faults.err(); err != nil {
@@ -178,8 +184,7 @@ func (p *PolicyFile) Compile(document policy.Document) (*policy.Policy, error) {
 	}
 	f := faults{file: p.file}
 	for _, e := range field.All(err) {
-		line, column, path := p.position(e.Path)
-		message := e.Message
+		line, column, path, message := p.position(e)
 		if path != "" {
 			message = string(path) + ": " + message
 		}
@@ -188,16 +193,16 @@ func (p *PolicyFile) Compile(document policy.Document) (*policy.Policy, error) {
 	return nil, cmp.Or(f.err(), err)
 }
 
-// position is the place of a fault of the compiled document, and its path as the file has it.
-func (p *PolicyFile) position(path field.Path) (line, column int, below field.Path) {
-	part, rest, _ := strings.Cut(string(path), ".")
+// position is the place of a fault of the compiled document, with its path as the file has it.
+func (p *PolicyFile) position(e *field.Error) (line, column int, below field.Path, message string) {
+	part, rest, _ := strings.Cut(string(e.Path), ".")
 	name, rest, _ := strings.Cut(rest, ".")
 	kind := map[string]string{
 		"slas": "ResponseSLA", "calendars": "WorkCalendar", "taxonomies": "ComplaintTaxonomy", "channels": "ComplaintChannel",
 	}[part]
 	at, ok := p.places[objectName{kind, name}]
 	if !ok {
-		return 1, 1, path
+		return 1, 1, e.Path, e.Message
 	}
 	if kind == "ComplaintChannel" {
 		switch rest {
@@ -205,8 +210,8 @@ func (p *PolicyFile) position(path field.Path) (line, column int, below field.Pa
 			rest += "Ref.name"
 		}
 	}
-	node := locate(at.spec, field.Path(rest))
-	return node.Line, node.Column, field.Path(strings.TrimSuffix("spec."+rest, "."))
+	line, column, message = pinpoint(p.source, locate(at.spec, field.Path(rest)), e.Message)
+	return line, column, field.Path(strings.TrimSuffix("spec."+rest, ".")), message
 }
 
 // Refuse is an error at the file's beginning.

@@ -140,7 +140,7 @@ func TestFaultsOfThePolicyHaveTheirPlace(t *testing.T) {
 	words := "---\napiVersion: tanggap.dev/v1alpha1\nkind: ComplaintTaxonomy\nmetadata: {name: words}\nspec:\n  categories:\n    - name: flood\n      match: complaint.txt == ''\n    - name: A\n"
 	for name, tt := range map[string]struct{ file, want string }{
 		"a reference": {oneSLA + channel, `p.yaml:32:11: spec.slaRef.name: there is no ResponseSLA "town"`},
-		"an expression and what has no field of its own": {oneSLA + words, `p.yaml:32:14: spec.categories[0].match: line 1, column 10: there is no field "txt" here
+		"an expression and what has no field of its own": {oneSLA + words, `p.yaml:32:23: spec.categories[0].match: there is no field "txt" here
 p.yaml:33:7: spec.categories[1]: needs keywords, match or sourceValues, or nothing ever falls into it
 p.yaml:33:13: spec.categories[1].name: must have lower-case letters, digits and '-' only, and no '-' at either end, as it becomes a label value`},
 		"a calendar that is missing": {strings.Replace(oneSLA, "  name: office\n", "  name: shop\n", 1), `p.yaml:6:23: spec.calendarRef.name: there is no WorkCalendar "office"`},
@@ -155,6 +155,35 @@ p.yaml:33:13: spec.categories[1].name: must have lower-case letters, digits and 
 				t.Fatal("there is no fault")
 			}
 			if diff := cmp.Diff(tt.want, err.Error()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestFaultsOfExpressionsHaveTheirPlaceWithinThem(t *testing.T) {
+	for name, tt := range map[string]struct{ match, want string }{
+		"plain":             {`complaint.text == '' && complaint.txt == ''`, `7:47: spec.categories[0].match: there is no field "txt" here`},
+		"in single quotes":  {`'complaint.txt == "x"'`, `7:24: spec.categories[0].match: there is no field "txt" here`},
+		"in double quotes":  {`"complaint.txt == 'é'"`, `7:24: spec.categories[0].match: there is no field "txt" here`},
+		"with an escape":    {`"\"\" == complaint.txt"`, `7:14: spec.categories[0].match: line 1, column 16: there is no field "txt" here`},
+		"plain over lines":  {"complaint.text == ''\n        && complaint.txt == ''", `8:21: spec.categories[0].match: there is no field "txt" here`},
+		"a block of lines":  {"|\n        complaint.text == '' &&\n          complaint.txt == ''", `9:20: spec.categories[0].match: there is no field "txt" here`},
+		"a folded block":    {">-\n        complaint.text == '' &&\n        complaint.txt == ''", `9:18: spec.categories[0].match: there is no field "txt" here`},
+		"the whole of it":   {"complaint.text", `7:14: spec.categories[0].match: the expression gives a string, but a bool is expected`},
+		"its end":           {"complaint.text ==", `7:31: spec.categories[0].match: syntax error: unexpected the end of the expression`},
+		"after a character": {`'"é" == complaint.txt'`, `7:31: spec.categories[0].match: there is no field "txt" here`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := "apiVersion: tanggap.dev/v1alpha1\nkind: ComplaintTaxonomy\nmetadata: {name: words}\nspec:\n  categories:\n    - name: flood\n      match: " + tt.match + "\n"
+			file, err := ReadPolicy("p", strings.NewReader(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = file.Compile(file.Document); err == nil {
+				t.Fatal("there is no fault")
+			}
+			if diff := cmp.Diff("p:"+tt.want, err.Error()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -188,7 +217,7 @@ func TestEveryFieldIsRead(t *testing.T) {
 			f := faults{file: name}
 			d := &decoder{faults: &f}
 			got := reflect.New(reflect.TypeOf(object).Elem())
-			for _, root := range readDocuments(strings.NewReader(string(written)), &f) {
+			for _, root := range readDocuments(written, &f) {
 				d.value(root, got.Elem(), "")
 			}
 			if err := f.err(); err != nil {
