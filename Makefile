@@ -31,8 +31,8 @@ BENCH_PACKAGES := $(addsuffix /...,$(wildcard ./internal/calendar ./internal/sla
 SCRIPTS := .ci/run $(wildcard hack/*.sh hack/*/*.sh)
 
 # All that `make generate` writes. A new generator is one more target in GENERATORS and its output here.
-GENERATORS := generate-api generate-rbac generate-docs
-GENERATED  := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases config/rbac/role.yaml docs/api.md
+GENERATORS := generate-api generate-rbac generate-docs generate-metrics-docs
+GENERATED  := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases config/rbac/role.yaml docs/api.md docs/metrics.md
 
 .PHONY: help
 help: ## List the targets
@@ -86,6 +86,10 @@ generate-rbac:
 .PHONY: generate-docs
 generate-docs: generate-api
 	go run ./hack/gendocs config/crd/bases docs/api.md
+
+.PHONY: generate-metrics-docs
+generate-metrics-docs:
+	go run ./hack/genmetrics docs/metrics.md
 
 .PHONY: verify-generate
 verify-generate: network ## Fail when something generated is not what its generator makes now

@@ -34,8 +34,8 @@ type authority struct {
 type serving struct{ certificate, key []byte }
 
 // read is what derive makes of one of the ledger's own Secrets; found is false if there is none.
-func read[T any](ctx context.Context, reader *secrets.Reader[T], live client.Reader, key types.NamespacedName, derive func(*corev1.Secret) (T, error)) (value T, found bool, err error) {
-	value, err = reader.Get(ctx, key, "", derive)
+func read[T any](ctx context.Context, reader *secrets.Reader[T], live client.Reader, key types.NamespacedName, variant string, derive func(*corev1.Secret) (T, error)) (value T, found bool, err error) {
+	value, err = reader.Get(ctx, key, variant, derive)
 	if err == nil {
 		return value, true, nil
 	}
@@ -73,7 +73,7 @@ func (r *Reconciler) write(ctx context.Context, secret *corev1ac.SecretApplyConf
 // keepAuthority makes the ledger's certificate authority and replaces it in time.
 func (r *Reconciler) keepAuthority(ctx context.Context, s *scope) error {
 	key := types.NamespacedName{Namespace: s.key.Namespace, Name: names.LedgerAuthority(s.key.Name)}
-	current, _, err := read(ctx, r.authorities, r.Live, key, parseAuthority)
+	current, _, err := read(ctx, r.authorities, r.Live, key, "", parseAuthority)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (r *Reconciler) keepAuthority(ctx context.Context, s *scope) error {
 			return err
 		}
 	}
-	s.authorities = maintained
+	s.authorities, s.hashKey = maintained, current.hashKey
 	s.lookAgain(maintained.NextChange(now))
 	return nil
 }
@@ -116,7 +116,7 @@ func parseAuthority(secret *corev1.Secret) (authority, error) {
 // keepServing issues the ledger's server certificate and replaces it in time.
 func (r *Reconciler) keepServing(ctx context.Context, s *scope) error {
 	key := types.NamespacedName{Namespace: s.key.Namespace, Name: names.LedgerServing(s.key.Name)}
-	current, _, err := read(ctx, r.servings, r.Live, key, func(secret *corev1.Secret) (serving, error) {
+	current, _, err := read(ctx, r.servings, r.Live, key, "", func(secret *corev1.Secret) (serving, error) {
 		return serving{secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey]}, nil
 	})
 	if err != nil {

@@ -39,7 +39,7 @@ type Reconciler struct {
 	Options
 	authorities *secrets.Reader[authority]
 	servings    *secrets.Reader[serving]
-	pseudonyms  *secrets.Reader[bool]
+	pseudonyms  *secrets.Reader[secrets.Digests]
 	clients     *clients
 	policies    *policies
 }
@@ -65,7 +65,7 @@ func NewReconciler(options Options) *Reconciler {
 		Options:     options,
 		authorities: secrets.NewReader[authority](options.Client, options.Live),
 		servings:    secrets.NewReader[serving](options.Client, options.Live),
-		pseudonyms:  secrets.NewReader[bool](options.Client, options.Live),
+		pseudonyms:  secrets.NewReader[secrets.Digests](options.Client, options.Live),
 		clients:     newClients(options.Now),
 		policies:    newPolicies(),
 	}
@@ -78,6 +78,10 @@ type scope struct {
 	conditions *conditions.Set
 
 	authorities pki.Authorities
+	// hashKey is what values of Secrets are hashed with, pseudonymHash such a hash of the pseudonym key; ""
+	// while that is missing.
+	hashKey       []byte
+	pseudonymHash string
 	// again is when a certificate or a refused policy has to be looked at again.
 	again time.Time
 	// trouble is why the ledger cannot be ready, with its reason; "" is nothing.

@@ -107,8 +107,9 @@ func buildServing(ledger *v1alpha1.ComplaintLedger, certificate, key []byte) *co
 }
 
 // buildStatefulSet runs the ledger on a volume of its own, which outlives the StatefulSet: what
-// citizens reported is not deleted with a manifest.
-func buildStatefulSet(ledger *v1alpha1.ComplaintLedger, image string) *appsv1ac.StatefulSetApplyConfiguration {
+// citizens reported is not deleted with a manifest. Another pseudonym key is another pod template, as the
+// ledger reads it when it starts.
+func buildStatefulSet(ledger *v1alpha1.ComplaintLedger, image, pseudonymHash string) *appsv1ac.StatefulSetApplyConfiguration {
 	return appsv1ac.StatefulSet(names.Ledger(ledger.Name), ledger.Namespace).
 		WithLabels(labels(ledger)).WithOwnerReferences(owner(ledger)).
 		WithSpec(appsv1ac.StatefulSetSpec().
@@ -119,6 +120,7 @@ func buildStatefulSet(ledger *v1alpha1.ComplaintLedger, image string) *appsv1ac.
 			WithVolumeClaimTemplates(claim(ledger)).
 			WithTemplate(corev1ac.PodTemplateSpec().
 				WithLabels(labels(ledger)).
+				WithAnnotations(map[string]string{names.CredentialsHash: pseudonymHash}).
 				WithSpec(podSpec(ledger, image))))
 }
 

@@ -34,5 +34,8 @@ func (r *Reconciler) applyAll(ctx context.Context, s *scope) error {
 	if err := apply.Object(ctx, r.Client, buildService(s.ledger), &corev1.Service{}); err != nil {
 		return err
 	}
-	return apply.Object(ctx, r.Client, buildStatefulSet(s.ledger, r.Image), &appsv1.StatefulSet{})
+	if s.pseudonymHash == "" {
+		return nil // a pod without the key could not start; one that runs is left alone
+	}
+	return apply.Object(ctx, r.Client, buildStatefulSet(s.ledger, r.Image, s.pseudonymHash), &appsv1.StatefulSet{})
 }

@@ -103,3 +103,19 @@ func SLAs(ctx context.Context, reader client.Reader, namespace, calendar string)
 	}
 	return requests, nil
 }
+
+// Ledgers are the names of the ledgers of the channels that an index has under a value.
+func Ledgers(ctx context.Context, reader client.Reader, namespace, index, value string) (map[string]bool, error) {
+	var list v1alpha1.ComplaintChannelList
+	err := reader.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{index: value}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil, fmt.Errorf("listing channels: %w", err)
+	}
+	ledgers := map[string]bool{}
+	for i := range list.Items {
+		if list.Items[i].DeletionTimestamp == nil {
+			ledgers[Ledger(&list.Items[i]).Name] = true
+		}
+	}
+	return ledgers, nil
+}

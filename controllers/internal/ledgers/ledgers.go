@@ -229,6 +229,44 @@ func (s *Set) Channel(ledger types.NamespacedName, channel string) (ChannelView,
 	return shown.view, ok
 }
 
+// PolicyOf is one of the kinds that a policy is made of.
+type PolicyOf int
+
+// The kinds.
+const (
+	SLA PolicyOf = iota
+	Calendar
+	Taxonomy
+)
+
+// Policy is how far a ledger has got with an object of its policy; false for one that is not in it.
+func (s *Set) Policy(kind PolicyOf, ledger types.NamespacedName, name string) (PolicyView, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	of := s.shown.slas
+	switch kind {
+	case SLA:
+	case Calendar:
+		of = s.shown.calendars
+	case Taxonomy:
+		of = s.shown.taxonomies
+	}
+	shown, ok := of[ledger][types.NamespacedName{Namespace: ledger.Namespace, Name: name}]
+	return shown.view, ok
+}
+
+// Feed wakes the reconciler of a kind.
+func (s *Set) Feed(kind PolicyOf) *Feed {
+	switch kind {
+	case SLA:
+	case Calendar:
+		return &s.Calendars
+	case Taxonomy:
+		return &s.Taxonomies
+	}
+	return &s.SLAs
+}
+
 // Running is the policy that a ledger is to run and the one that it runs, as far as they are known.
 func (s *Set) Running(key types.NamespacedName) (wanted, applied *policy.Document) {
 	s.mu.Lock()
@@ -237,6 +275,19 @@ func (s *Set) Running(key types.NamespacedName) (wanted, applied *policy.Documen
 		return l.policy, l.applied
 	}
 	return nil, nil
+}
+
+// InNamespace are the connected ledgers of a namespace.
+func (s *Set) InNamespace(namespace string) []types.NamespacedName {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var keys []types.NamespacedName
+	for key := range s.known {
+		if key.Namespace == namespace {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // Export is all ledgers for the metrics, in the order of their names.

@@ -1,8 +1,6 @@
 package ledgers
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -50,7 +48,11 @@ type ChannelView struct {
 
 // PolicyView is how far the policy that an SLA, a calendar or a taxonomy is part of has got.
 type PolicyView struct {
-	Revision   string
+	// Revision of the policy that the ledger runs.
+	Revision string
+	// Rederiving says that the ledger has judged cases again under the policy, or is about to; Done and
+	// ToGo count them.
+	Rederiving bool
 	Done, ToGo int64
 }
 
@@ -67,7 +69,7 @@ func (v ChannelView) sameState(o ChannelView) bool {
 }
 
 func (v PolicyView) sameState(o PolicyView) bool {
-	return v.Revision == o.Revision && (v.ToGo == 0) == (o.ToGo == 0)
+	return v.Revision == o.Revision && v.Rederiving == o.Rederiving && (v.ToGo == 0) == (o.ToGo == 0)
 }
 
 // published is a view as the statuses show it, and since when.
@@ -194,8 +196,7 @@ func (l *ledger) policyViews() (slas, calendars, taxonomies map[types.Namespaced
 		return types.NamespacedName{Namespace: l.key.Namespace, Name: name}
 	}
 	for name := range l.policy.SLAs {
-		progress := status.Rederive[name]
-		slas[key(name)] = PolicyView{Revision: status.Revision, Done: progress.Done, ToGo: progress.ToGo}
+		slas[key(name)] = sum(status, map[string]bool{name: true})
 	}
 	users := l.policyUsers()
 	for name := range l.policy.Calendars {
@@ -233,11 +234,15 @@ func (l *ledger) policyUsers() users {
 	return u
 }
 
+// sum adds up the progress of SLAs.
 func sum(status ledgerapi.PolicyStatus, slas map[string]bool) PolicyView {
 	view := PolicyView{Revision: status.Revision}
-	for _, name := range slices.Sorted(maps.Keys(slas)) {
-		view.Done += status.Rederive[name].Done
-		view.ToGo += status.Rederive[name].ToGo
+	for name := range slas {
+		if progress, ok := status.Rederive[name]; ok {
+			view.Rederiving = true
+			view.Done += progress.Done
+			view.ToGo += progress.ToGo
+		}
 	}
 	return view
 }
