@@ -25,7 +25,7 @@ func fill(v reflect.Value, n *int) {
 		special.Time = time.Date(2026, 11, 23, 10, 0, *n%60, 0, time.UTC)
 		return
 	case *metav1.FieldsV1:
-		special.Raw = []byte(`{}`)
+		special.SetRawString(`{}`)
 		return
 	case *resource.Quantity:
 		*special = *resource.NewQuantity(int64(*n), resource.DecimalSI)

@@ -2,6 +2,8 @@ package manifest
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -252,4 +254,33 @@ func FuzzReadPolicy(f *testing.F) {
 			t.Errorf("%v is no FileError", err)
 		}
 	})
+}
+
+// TestTheSamplesAreAPolicy reads what `kubectl apply -k config/samples/depok` applies.
+func TestTheSamplesAreAPolicy(t *testing.T) {
+	paths, err := filepath.Glob("../../config/samples/depok/*.yaml")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no samples: %v", err)
+	}
+	var all []string
+	for _, path := range paths {
+		if filepath.Base(path) == "kustomization.yaml" {
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, string(text))
+	}
+	file, err := ReadPolicy("samples", strings.NewReader(strings.Join(all, "\n---\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.Compile(file.Document); err != nil {
+		t.Error(err)
+	}
+	if len(file.Document.SLAs) == 0 || len(file.Document.Calendars) == 0 || len(file.Document.Taxonomies) == 0 {
+		t.Errorf("there are %d SLAs, %d calendars and %d taxonomies", len(file.Document.SLAs), len(file.Document.Calendars), len(file.Document.Taxonomies))
+	}
 }
