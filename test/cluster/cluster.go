@@ -13,8 +13,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -44,6 +46,9 @@ type Options struct {
 	Tanggap string
 	// Commands are further images and the commands that run for them.
 	Commands map[string][]string
+	// AuditLog, when it is not empty, is a file that receives every request which changes something, one
+	// JSON object a line, written before the request is answered.
+	AuditLog string
 	// Logger receives what the node has to say; nil discards it.
 	Logger *slog.Logger
 }
@@ -54,11 +59,20 @@ type Cluster struct {
 	Node   *localnode.Node
 	Client client.WithWatch
 	root   string
+
+	mu sync.Mutex
+	// token is what the metrics are scraped with, good until it expires.
+	token        string
+	tokenExpires time.Time
 }
 
 // Start starts the control plane and the node. Nothing is installed yet.
 func Start(ctx context.Context, options Options) (*Cluster, error) {
-	plane, err := controlplane.Start(ctx, controlplane.Options{AssetsDir: options.AssetsDir, StateDir: options.StateDir})
+	flags, err := auditFlags(options.StateDir, options.AuditLog)
+	if err != nil {
+		return nil, err
+	}
+	plane, err := controlplane.Start(ctx, controlplane.Options{AssetsDir: options.AssetsDir, StateDir: options.StateDir, APIServerFlags: flags})
 	if err != nil {
 		return nil, fmt.Errorf("starting the control plane: %w", err)
 	}
@@ -123,8 +137,11 @@ func (c *Cluster) Install(ctx context.Context) error {
 	if err := c.Client.Create(ctx, binding); err != nil {
 		return fmt.Errorf("binding the metrics reader: %w", err)
 	}
-	_, err := c.Kubectl(ctx, nil, "-n", OperatorNamespace, "create", "serviceaccount", scraper)
-	return err
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: OperatorNamespace, Name: scraper}}
+	if err := c.Client.Create(ctx, account); err != nil {
+		return fmt.Errorf("making the metrics reader: %w", err)
+	}
+	return nil
 }
 
 // Apply applies a kustomization server-side, as a platform team does. Kinds that have just been defined

@@ -10,11 +10,14 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -27,7 +30,7 @@ type Metrics map[string]*dto.MetricFamily
 // Scrape reads the leader's metrics through its secured endpoint, with a token of the service account
 // that is bound to the shipped reader role.
 func (c *Cluster) Scrape(ctx context.Context) (Metrics, error) {
-	token, err := c.Kubectl(ctx, nil, "-n", OperatorNamespace, "create", "token", scraper)
+	token, err := c.scraperToken(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +43,7 @@ func (c *Cluster) Scrape(ctx context.Context) (Metrics, error) {
 		if pod.Status.PodIP == "" {
 			continue
 		}
-		metrics, err := scrape(ctx, "https://"+pod.Status.PodIP+":8443/metrics", strings.TrimSpace(token))
+		metrics, err := scrape(ctx, "https://"+pod.Status.PodIP+":8443/metrics", token)
 		if err != nil {
 			failures = append(failures, err)
 		}
@@ -49,6 +52,22 @@ func (c *Cluster) Scrape(ctx context.Context) (Metrics, error) {
 		}
 	}
 	return nil, errors.Join(failures...)
+}
+
+// scraperToken is a token of the scraper's service account that is good for a minute at least.
+func (c *Cluster) scraperToken(ctx context.Context) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Until(c.tokenExpires) > time.Minute {
+		return c.token, nil
+	}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: OperatorNamespace, Name: scraper}}
+	request := &authenticationv1.TokenRequest{}
+	if err := c.Client.SubResource("token").Create(ctx, account, request); err != nil {
+		return "", fmt.Errorf("requesting a token: %w", err)
+	}
+	c.token, c.tokenExpires = request.Status.Token, request.Status.ExpirationTimestamp.Time
+	return c.token, nil
 }
 
 // MetricsCommand is a command line that reads the metrics of an operator.
