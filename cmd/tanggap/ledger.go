@@ -95,11 +95,11 @@ func runLedger(ctx context.Context, f ledgerFlags) (err error) {
 		return err
 	}
 	var listen net.ListenConfig
-	api, err := listen.Listen(ctx, "tcp", f.listen)
+	api, err := listen.Listen(ctx, "tcp", listenAddress(f.listen))
 	if err != nil {
 		return fmt.Errorf("listening for the API: %w", err)
 	}
-	probes, err := listen.Listen(ctx, "tcp", f.healthListen)
+	probes, err := listen.Listen(ctx, "tcp", listenAddress(f.healthListen))
 	if err != nil {
 		return errors.Join(fmt.Errorf("listening for probes: %w", err), api.Close())
 	}

@@ -22,6 +22,8 @@ import (
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/controllers"
+	restsource "github.com/tanggap/tanggap/internal/channel/rest"
+	"github.com/tanggap/tanggap/internal/field"
 	"github.com/tanggap/tanggap/internal/metrics/guard"
 )
 
@@ -85,8 +87,12 @@ func runOperator(ctx context.Context, f operatorFlags) error {
 	if err != nil {
 		return err
 	}
+	check, err := newSourceCheck()
+	if err != nil {
+		return err
+	}
 	err = controllers.Setup(ctx, mgr, controllers.Options{
-		Image: f.image, Namespace: f.operatorNamespace, CheckSource: checkSource,
+		Image: f.image, Namespace: f.operatorNamespace, CheckSource: check,
 		Metrics: metrics.Registry, Now: time.Now, After: time.After,
 	})
 	if err != nil {
@@ -145,8 +151,22 @@ func newManager(config *rest.Config, f operatorFlags, log logr.Logger) (manager.
 	return mgr, nil
 }
 
-// checkSource says what is wrong with the source of a channel.
-func checkSource(channel *v1alpha1.ComplaintChannel) error {
-	_ = channel
-	return nil
+// newSourceCheck makes the function that says what is wrong with the source of a channel and cannot be
+// stated in its schema.
+func newSourceCheck() (func(*v1alpha1.ComplaintChannel) error, error) {
+	restType, err := restsource.New()
+	if err != nil {
+		return nil, err
+	}
+	return func(channel *v1alpha1.ComplaintChannel) error {
+		if zone := channel.Spec.AssumeTimeZone; zone != "" {
+			if _, err := time.LoadLocation(zone); err != nil {
+				return field.Errorf("assumeTimeZone", "there is no time zone %q", zone)
+			}
+		}
+		if source := channel.Spec.Source.REST; source != nil {
+			return field.Within("source.rest", restType.Validate(source))
+		}
+		return nil
+	}, nil
 }

@@ -115,10 +115,10 @@ func serveWorker(ctx context.Context, f workerFlags, config worker.Config, optio
 	defer ledger.CloseIdleConnections()
 	options.Ledger = ledger
 	var listen net.ListenConfig
-	if options.Hooks, err = listen.Listen(ctx, "tcp", f.listen); err != nil {
+	if options.Hooks, err = listen.Listen(ctx, "tcp", listenAddress(f.listen)); err != nil {
 		return fmt.Errorf("listening for deliveries: %w", err)
 	}
-	if options.Health, err = listen.Listen(ctx, "tcp", f.healthListen); err != nil {
+	if options.Health, err = listen.Listen(ctx, "tcp", listenAddress(f.healthListen)); err != nil {
 		return errors.Join(fmt.Errorf("listening for probes: %w", err), options.Hooks.Close())
 	}
 	options.Logger.Info("Started the worker", "channels", len(config.Channels), "hooks", options.Hooks.Addr().String(), "probes", options.Health.Addr().String())
