@@ -96,7 +96,6 @@ func rowOf(h *hearing, derived *sla.Case) store.Case {
 		WaitingSince: derived.WaitingSince,
 		NextAt:       derived.NextChange,
 		Open:         known && !derived.Closed,
-		Live:         known && !derived.Settled(),
 		Pseudonym:    pseudonym(h.events),
 		Holds:        holds(h.events),
 	}
@@ -127,6 +126,7 @@ func rowOf(h *hearing, derived *sla.Case) store.Case {
 			row.NextAt = earlier(row.NextAt, at)
 		}
 	}
+	row.Live = known && !derived.Settled() || !row.NextAt.IsZero()
 	return row
 }
 
