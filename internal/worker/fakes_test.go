@@ -485,3 +485,6 @@ func eventually(t testing.TB, what string, condition func() bool) {
 		<-tick.C
 	}
 }
+
+// logTo is a logger that writes to a builder; for tests with one goroutine at a time.
+func logTo(out *strings.Builder) *slog.Logger { return slog.New(slog.NewJSONHandler(out, nil)) }
