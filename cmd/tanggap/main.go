@@ -38,6 +38,7 @@ func newRootCommand() *cobra.Command {
 		// One line a subcommand.
 		newExplainCommand(),
 		newLedgerCommand(),
+		newOperatorCommand(),
 		newWorkerCommand(),
 	)
 	return root
