@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
@@ -190,6 +191,7 @@ func TestCursorNeverSkips(t *testing.T) {
 		spec := load(t, "testdata/portal.yaml")
 		size := int32(rapid.IntRange(1, 5).Draw(rt, "size"))
 		spec.Pagination.Size = &size
+		spec.Polling.Overlap = &metav1.Duration{Duration: time.Duration(rapid.IntRange(0, 10).Draw(rt, "overlap")) * time.Minute}
 		if rapid.Bool().Draw(rt, "limited") {
 			pages := int32(rapid.IntRange(1, 3).Draw(rt, "maxPages"))
 			spec.Polling.MaxPages = &pages
