@@ -84,7 +84,7 @@ type Sink interface {
 
 // Batch is some events and where the source stands after them.
 type Batch struct {
-	// Events need not have their Channel set; the sink sets it.
+	// Events need not have their Channel set; the sink sets it, and sends as many at once as the ledger takes.
 	Events []complaint.Event
 	// Cursor is where the next poll begins; nil leaves it. It is the source's own JSON.
 	Cursor json.RawMessage

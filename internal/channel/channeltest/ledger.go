@@ -54,8 +54,8 @@ func (l *Ledger) Append(ctx context.Context, batch channel.Batch) error {
 	if err := errors.Join(before, ctx.Err()); err != nil {
 		return before
 	}
-	if len(batch.Events) > ledgerapi.MaxBatchEvents || len(batch.Cursor) > ledgerapi.MaxCursorBytes {
-		return &channel.Error{Reason: ledgerapi.ReasonInternal, Message: "the batch is too large"}
+	if len(batch.Cursor) > ledgerapi.MaxCursorBytes {
+		return &channel.Error{Reason: ledgerapi.ReasonInternal, Message: "the cursor is too large"}
 	}
 	if l.events == nil {
 		l.events = map[string]complaint.Event{}

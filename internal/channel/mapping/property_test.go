@@ -11,7 +11,6 @@ import (
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/complaint"
-	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 )
 
 // TestIdentifiersDoNotDependOnOrder: whatever the order of items and of their entries, and whether
@@ -76,33 +75,6 @@ func read(t testing.TB, m *Mapping, items any) []complaint.Event {
 		t.Fatal(err)
 	}
 	return apply(t, m, string(raw)).Events
-}
-
-func TestBatchesFitARequest(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		sizes := rapid.SliceOfN(rapid.IntRange(0, complaint.MaxTextBytes), 0, 300).Draw(rt, "sizes")
-		repeat := rapid.IntRange(1, 8).Draw(rt, "repeat")
-		var events []complaint.Event
-		for range repeat {
-			for _, size := range sizes {
-				events = append(events, complaint.Event{ID: fmt.Sprint(len(events)), Text: string(make([]byte, size))})
-			}
-		}
-		var joined []complaint.Event
-		for _, batch := range Batches(events) {
-			total := 0
-			for i := range batch {
-				total += weight(&batch[i])
-			}
-			if len(batch) == 0 || len(batch) > ledgerapi.MaxBatchEvents || total > ledgerapi.MaxRequestBytes/4 {
-				rt.Fatalf("a batch of %d events and %d bytes", len(batch), total)
-			}
-			joined = append(joined, batch...)
-		}
-		if diff := cmp.Diff(events, joined); diff != "" {
-			rt.Fatal(diff)
-		}
-	})
 }
 
 // FuzzApply: no document, however hostile, makes the mapping panic or give an event that breaks a rule.

@@ -9,8 +9,6 @@ import (
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
-	"github.com/tanggap/tanggap/internal/channel/mapping"
-	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 )
 
@@ -78,7 +76,7 @@ func (p *poll) step(ctx context.Context) (done bool, err error) {
 	if read.UpdatedAt.After(w.Newest) {
 		w.Newest = read.UpdatedAt
 	}
-	batch := channel.Batch{}
+	batch := channel.Batch{Events: read.Events}
 	switch {
 	case !read.last:
 		if err := p.advance(read); err != nil {
@@ -93,8 +91,11 @@ func (p *poll) step(ctx context.Context) (done bool, err error) {
 		done = true
 		batch.Cursor, batch.ObservedThrough = p.after(p.cursor).encode(), &w.Until
 	}
-	if err := p.append(ctx, read.Events, batch); err != nil {
+	if err := p.sink.Append(ctx, batch); err != nil {
 		return false, err
+	}
+	if done {
+		p.observed = w.Until
 	}
 	for _, problem := range read.Problems {
 		p.sink.Problem(problem.Reason, problem.Message, problem.Items)
@@ -152,20 +153,4 @@ func (p *poll) moved() bool {
 	w := p.cursor.Window
 	counted := p.pagination.Type == v1alpha1.PaginationPage || p.pagination.Type == v1alpha1.PaginationOffset
 	return counted && !w.Second && w.Position != p.first() && w.Newest.After(w.Until)
-}
-
-// append hands events to the sink in parts it takes; what the batch says of the source's position goes
-// with the last.
-func (p *poll) append(ctx context.Context, events []complaint.Event, last channel.Batch) error {
-	parts := mapping.Batches(events)
-	if len(parts) == 0 {
-		return p.sink.Append(ctx, last)
-	}
-	for _, part := range parts[:len(parts)-1] {
-		if err := p.sink.Append(ctx, channel.Batch{Events: part}); err != nil {
-			return err
-		}
-	}
-	last.Events = parts[len(parts)-1]
-	return p.sink.Append(ctx, last)
 }

@@ -95,14 +95,20 @@ func (t *Type) Open(settings channel.Settings) (channel.Source, error) {
 	return &source{plan: compiled, timing: timing, client: client.With(authorizer), now: settings.Now, logger: settings.Logger}, nil
 }
 
-// source is one channel's API. It implements channel.Poller.
+// source is one channel's API. It implements channel.Poller and channel.Observer.
 type source struct {
 	*plan
 	timing timing
 	client *fetch.Client
 	now    func() time.Time
 	logger *slog.Logger
+	// observed is the instant through which the source was read at the end of the last window.
+	observed time.Time
 }
+
+// ObservedThrough implements channel.Observer: a window that was read in several polls ends where the
+// first of them began.
+func (s *source) ObservedThrough() time.Time { return s.observed }
 
 // Interval implements channel.Poller.
 func (s *source) Interval() time.Duration { return s.timing.interval }

@@ -1,0 +1,135 @@
+package webhook
+
+import (
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/tanggap/tanggap/api/v1alpha1"
+	"github.com/tanggap/tanggap/internal/channel"
+)
+
+// The headers and prefixes of Standard Webhooks 1.0.0.
+const (
+	headerID        = "Webhook-Id"
+	headerTimestamp = "Webhook-Timestamp"
+	headerSignature = "Webhook-Signature"
+
+	prefixSecret     = "whsec_"
+	prefixPublicKey  = "whpk_"
+	prefixPrivateKey = "whsk_"
+
+	// minSecretBytes is what the specification asks for.
+	minSecretBytes = 24
+	// maxSignatures bounds the work that one delivery can cause.
+	maxSignatures = 16
+)
+
+// standardWebhooks verifies by Standard Webhooks 1.0.0.
+type standardWebhooks struct {
+	secrets [][]byte
+	keys    []ed25519.PublicKey
+	window  window
+}
+
+func newStandardWebhooks(spec *v1alpha1.StandardWebhooksVerification, credential func(v1alpha1.SecretKeyReference) ([]byte, error), now func() time.Time) (verifier, error) {
+	v := &standardWebhooks{window: window{tolerance: defaultTolerance, now: now}}
+	if spec.Tolerance != nil {
+		v.window.tolerance = spec.Tolerance.Duration
+	}
+	for _, ref := range spec.SecretRefs {
+		value, err := credential(ref)
+		if err != nil {
+			return nil, err
+		}
+		if err := v.add(ref, strings.TrimSpace(string(value))); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
+func (v *standardWebhooks) add(ref v1alpha1.SecretKeyReference, value string) error {
+	if strings.HasPrefix(value, prefixPrivateKey) {
+		return unusable(ref, "holds a private key (whsk_…), which only the sender may have; give the public key (whpk_…)")
+	}
+	encoded, public := strings.CutPrefix(value, prefixPublicKey)
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(encoded, prefixSecret))
+	switch {
+	case err != nil:
+		return unusable(ref, "holds no signing secret: whsec_ or whpk_ and base64 are expected")
+	case public && len(key) != ed25519.PublicKeySize:
+		return unusable(ref, "holds no ed25519 public key of 32 bytes")
+	case public:
+		v.keys = append(v.keys, key)
+	case len(key) < minSecretBytes:
+		return unusable(ref, "holds a secret of less than 24 bytes, which is too weak")
+	default:
+		v.secrets = append(v.secrets, key)
+	}
+	return nil
+}
+
+// verify implements verifier.
+func (v *standardWebhooks) verify(header http.Header, body []byte) *channel.Error {
+	id, timestamp, list := header.Get(headerID), header.Get(headerTimestamp), header.Get(headerSignature)
+	for _, h := range [...]struct{ name, value string }{{"webhook-id", id}, {"webhook-timestamp", timestamp}, {"webhook-signature", list}} {
+		if h.value == "" {
+			return refused("the header %s is missing", h.name)
+		}
+	}
+	// A dot would let one signature stand for two ways of cutting the signed content.
+	if strings.Contains(id, ".") {
+		return refused("the header webhook-id must not contain a dot")
+	}
+	at, ok := parseTimestamp(timestamp)
+	if !ok {
+		return refused("the header webhook-timestamp must be unix seconds")
+	}
+	signatures := strings.Fields(list)
+	if len(signatures) > maxSignatures {
+		return refused("the header webhook-signature lists more than %d signatures", maxSignatures)
+	}
+	if !v.signed(signatures, []byte(id+"."+timestamp+"."), body) {
+		return refused("the signature does not verify")
+	}
+	return v.window.check(at)
+}
+
+// signed reports whether one of the signatures is of one of the keys.
+func (v *standardWebhooks) signed(signatures []string, prefix, body []byte) bool {
+	found := false
+	for _, secret := range v.secrets {
+		mac := hmac.New(sha256.New, secret)
+		mac.Write(prefix)
+		mac.Write(body)
+		want := base64.StdEncoding.AppendEncode(nil, mac.Sum(nil))
+		for _, signature := range signatures {
+			if got, ok := strings.CutPrefix(signature, "v1,"); ok {
+				found = hmac.Equal([]byte(got), want) || found
+			}
+		}
+	}
+	if len(v.keys) == 0 {
+		return found
+	}
+	content := append(append([]byte(nil), prefix...), body...)
+	for _, signature := range signatures {
+		encoded, ok := strings.CutPrefix(signature, "v1a,")
+		if !ok {
+			continue
+		}
+		raw, err := base64.StdEncoding.Strict().DecodeString(encoded)
+		if err != nil {
+			continue
+		}
+		for _, key := range v.keys {
+			found = ed25519.Verify(key, content, raw) || found
+		}
+	}
+	return found
+}
