@@ -16,7 +16,7 @@ import (
 // +kubebuilder:printcolumn:name="Overdue",type=integer,JSONPath=`.status.overdue`
 // +kubebuilder:printcolumn:name="Oldest",type=date,JSONPath=`.status.oldestUnansweredAt`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 40 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name: lower-case letters, digits and '-', at most 40 characters, as names of Services and label values derive from it"
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name: lower-case letters, digits and '-', at most 40 characters and a letter first, as names of Services and label values derive from it"
 type ComplaintChannel struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata is the standard object metadata.

@@ -143,6 +143,7 @@ func badChannels() map[string]badManifest {
 		"a source with another type's member":       {channel, `spec: {source: {open311: {url: "https://a.example"}}}`, "open311 must be set when type is open311, and only then"},
 		"a field that does not exist":               {channel, `spec: {source: {rest: {urls: x}}}`, `unknown field "spec.source.rest.urls"`},
 		"a channel's name in capitals with dots":    {channel, `metadata: {name: a.b}`, "lower-case letters, digits and '-', at most 40 characters"},
+		"a channel's name with a first digit":       {channel, `metadata: {name: "112"}`, "a letter first"},
 		"a channel's name of 41 characters":         {channel, `metadata: {name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}`, "at most 40 characters"},
 		"a URL without a scheme":                    {channel, restPatch(`url: portal.example.org`), "must be an absolute URL that starts with https:// or http://"},
 		"a URL of another scheme":                   {channel, restPatch(`url: "ftp://portal.example.org"`), "must be an absolute URL that starts with https:// or http://"},

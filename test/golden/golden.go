@@ -1,0 +1,53 @@
+// Package golden compares what a test made with the file that it made before and a person has read.
+package golden
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// YAML compares objects, each a document of its own, with testdata/<name>.yaml.
+func YAML(t *testing.T, name string, objects ...any) {
+	t.Helper()
+	var content []byte
+	for i, object := range objects {
+		document, err := yaml.Marshal(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i > 0 {
+			content = append(content, "---\n"...)
+		}
+		content = append(content, document...)
+	}
+	Text(t, name+".yaml", content)
+}
+
+// Text compares content with testdata/<name>.
+func Text(t *testing.T, name string, content []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v; make it with go test -update", err)
+	}
+	if diff := cmp.Diff(string(want), string(content)); diff != "" {
+		t.Errorf("%s (- as read by a person, + as made now; go test -update accepts it):\n%s", path, diff)
+	}
+}
