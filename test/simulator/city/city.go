@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/tanggap/tanggap/test/simulator/callcentre"
@@ -189,20 +188,20 @@ func (c *City) Control() http.Handler {
 func (c *City) Live(ctx context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
-	every(ctx, &all, 3*time.Second, c.isQuiet, func() { c.livePortal(ctx, DSW, c.DSW) })
-	every(ctx, &all, 5*time.Second, c.isQuiet, func() { c.livePortal(ctx, Sigap, c.Sigap) })
-	every(ctx, &all, 7*time.Second, c.isQuiet, func() { c.liveOpen311(ctx) })
-	var calls atomic.Int64
-	every(ctx, &all, 4*time.Second, c.isQuiet, func() { c.liveEmergency(ctx, int(calls.Add(1)-1)) })
+	every(ctx, &all, 3*time.Second, c.isQuiet, func(i int) { c.livePortal(ctx, i, DSW, c.DSW) })
+	every(ctx, &all, 5*time.Second, c.isQuiet, func(i int) { c.livePortal(ctx, i, Sigap, c.Sigap) })
+	every(ctx, &all, 7*time.Second, c.isQuiet, func(i int) { c.liveOpen311(ctx, i) })
+	every(ctx, &all, 4*time.Second, c.isQuiet, func(i int) { c.liveEmergency(ctx, i) })
 }
 
-// every starts f at each interval, at once for the first time, until the context ends or quiet says so.
-func every(ctx context.Context, all *sync.WaitGroup, interval time.Duration, quiet func() bool, f func()) {
+// every starts f with 0, 1, 2 … at each interval, at once for the first time, until the context ends or
+// quiet says so.
+func every(ctx context.Context, all *sync.WaitGroup, interval time.Duration, quiet func() bool, f func(int)) {
 	all.Go(func() {
 		ticker := time.NewTicker(interval)
 		defer ticker.Stop()
-		for ctx.Err() == nil && !quiet() {
-			all.Go(f)
+		for i := 0; ctx.Err() == nil && !quiet(); i++ {
+			all.Go(func() { f(i) })
 			select {
 			case <-ctx.Done():
 			case <-ticker.C:

@@ -15,12 +15,11 @@ const (
 	dispatchWithin = 7 * time.Minute
 )
 
-// livePortal is one complaint of a portal; every other one is answered and resolved within seconds.
-func (c *City) livePortal(ctx context.Context, channel string, p *portal.Portal) {
-	i := c.nextSerial()
+// livePortal is complaint number i of a portal; every other one is answered and resolved within seconds.
+func (c *City) livePortal(ctx context.Context, i int, channel string, p *portal.Portal) {
 	t := c.add(p, i, time.Time{})
 	c.remember(t, record{channel: channel})
-	if i%2 == 0 || !pause(ctx, 6*time.Second) || p.Answer(t, officer, answer) != nil {
+	if i%2 == 1 || !pause(ctx, 6*time.Second) || p.Answer(t, officer, answer) != nil {
 		return
 	}
 	c.correct(t, func(r *record) { r.answered = true })
@@ -29,11 +28,11 @@ func (c *City) livePortal(ctx context.Context, channel string, p *portal.Portal)
 	}
 }
 
-func (c *City) liveOpen311(ctx context.Context) {
-	i := c.nextSerial()
+// liveOpen311 is request number i; every other one is closed within seconds.
+func (c *City) liveOpen311(ctx context.Context, i int) {
 	id := c.open311Request(i, c.now())
 	c.remember(id, record{channel: Open311})
-	if i%2 == 0 || !pause(ctx, 8*time.Second) {
+	if i%2 == 1 || !pause(ctx, 8*time.Second) {
 		return
 	}
 	c.Open311.Close(id, answer)
