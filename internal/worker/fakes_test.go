@@ -69,15 +69,23 @@ func newFakeLedger() *fakeLedger {
 	}
 }
 
+// setFate changes what happens to requests from now on.
+func (l *fakeLedger) setFate(decide func(n int, operation string) fate) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.fate = decide
+}
+
 func (l *fakeLedger) decide(operation string) error {
 	l.mu.Lock()
 	n := l.requests
 	l.requests++
+	decide := l.fate
 	l.mu.Unlock()
-	if l.fate == nil {
+	if decide == nil {
 		return nil
 	}
-	switch l.fate(n, operation) {
+	switch decide(n, operation) {
 	case unavailable:
 		return &client.Error{Status: http.StatusServiceUnavailable, Message: "not now", RetryAfter: time.Second}
 	case unknownChannel:

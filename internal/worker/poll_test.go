@@ -119,17 +119,17 @@ func TestFailedPollsBackOffUntilOneSucceeds(t *testing.T) {
 
 func TestBackOffEndsAtFiveMinutes(t *testing.T) {
 	simulate(t, func(t *testing.T) {
-		polls := 0
+		var polls atomic.Int64
 		source := &fakePoller{interval: time.Second}
 		source.poll = func(context.Context, json.RawMessage, channel.Sink) error {
-			polls++
+			polls.Add(1)
 			return &channel.Error{Reason: ledgerapi.ReasonUnreachable}
 		}
 		start(t, configOf("dsw:poll"), optionsOf(newFakeLedger(), opens(pollType, source)))
 		after(time.Hour)
-		before := polls
+		before := polls.Load()
 		after(15 * time.Minute)
-		if got := polls - before; got != 4 { // three quarters of five minutes apart
+		if got := polls.Load() - before; got != 4 { // three quarters of five minutes apart
 			t.Errorf("%d polls in 15 minutes, want 4", got)
 		}
 	})
@@ -196,12 +196,13 @@ func TestTheLedgerIsAwayAtAnyMoment(t *testing.T) {
 func TestAWorkerWhosePositionWasMovedGoesOnFromThere(t *testing.T) {
 	simulate(t, func(t *testing.T) {
 		ledger := newFakeLedger()
-		length := 4
-		source := newLogPoller(10, func() int { return length }, present())
+		var length atomic.Int64
+		length.Store(4)
+		source := newLogPoller(10, func() int { return int(length.Load()) }, present())
 		start(t, configOf("dsw:poll"), optionsOf(ledger, opens(pollType, source)))
 		after(500 * time.Millisecond)
 		// Another worker has read on.
-		length = 9
+		length.Store(9)
 		other := newLogPoller(10, func() int { return 7 }, present())
 		sink := New(configOf("dsw:poll"), optionsOf(ledger)).runners[0].newPollSink()
 		if err := sink.begin(t.Context()); err != nil {
@@ -270,10 +271,10 @@ func TestAPollIsCalledOffCleanly(t *testing.T) {
 
 func TestAnOpenFailureIsReportedAndMendsItself(t *testing.T) {
 	simulate(t, func(t *testing.T) {
-		mended := false
+		var mended atomic.Bool
 		source := newLogPoller(1, func() int { return 1 }, present())
 		kind := fakeType{pollType, func(channel.Settings) (channel.Source, error) {
-			if mended {
+			if mended.Load() {
 				return source, nil
 			}
 			return nil, &channel.Error{Reason: ledgerapi.ReasonCredentialMissing, Message: `Secret "dsw", key "token": is missing`}
@@ -285,7 +286,7 @@ func TestAnOpenFailureIsReportedAndMendsItself(t *testing.T) {
 		if got.State != ledgerapi.SourceDisconnected || got.Reason != ledgerapi.ReasonCredentialMissing || got.Message != `Secret "dsw", key "token": is missing` {
 			t.Errorf("report: %+v", got)
 		}
-		mended = true
+		mended.Store(true)
 		after(time.Minute)
 		if got := ledger.lastReport("dsw"); got.State != ledgerapi.SourceConnected {
 			t.Errorf("report after mending: %+v", got)
@@ -351,7 +352,7 @@ func TestALargeBatchIsSplitAndItsPositionComesLast(t *testing.T) {
 		if got := len(ledger.stored("dsw")); got != 2000 || ledger.cursors["dsw"] != nil {
 			t.Errorf("%d events and the position %s before the last part, want 2000 and none", got, ledger.cursors["dsw"])
 		}
-		ledger.fate = nil
+		ledger.setFate(nil)
 		after(2 * time.Minute)
 		if got := len(ledger.stored("dsw")); got != 2700 || string(ledger.cursors["dsw"]) != `"long"` {
 			t.Errorf("%d events and the position %s in the end", got, ledger.cursors["dsw"])

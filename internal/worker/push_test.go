@@ -117,7 +117,7 @@ func TestPlatformsAreToldToComeAgainWhileTheLedgerIsAway(t *testing.T) {
 				if took := time.Since(begun); took > 6*time.Second {
 					t.Errorf("took %s to say so", took)
 				}
-				ledger.fate = nil
+				ledger.setFate(nil)
 				if got := post(w, "/hooks/112", received(0, present())); got.status != http.StatusNoContent {
 					t.Errorf("the next attempt was answered %+v", got)
 				}
@@ -364,15 +364,15 @@ func TestHowAPushSourceFares(t *testing.T) {
 	good := func(w *Worker, _ *fakeLedger) { post(w, "/hooks/112", received(int(time.Now().Unix()), time.Now())) }
 	junk := func(w *Worker, _ *fakeLedger) { postBody(w, "/hooks/112", "junk") }
 	away := func(w *Worker, l *fakeLedger) {
-		l.fate = func(_ int, operation string) fate {
+		l.setFate(func(_ int, operation string) fate {
 			if operation == "append" {
 				return unavailable
 			}
 			return carriedOut
-		}
+		})
 		good(w, l)
 	}
-	back := func(w *Worker, l *fakeLedger) { l.fate = nil; good(w, l) }
+	back := func(w *Worker, l *fakeLedger) { l.setFate(nil); good(w, l) }
 	const (
 		unknown, connected, disconnected = ledgerapi.SourceUnknown, ledgerapi.SourceConnected, ledgerapi.SourceDisconnected
 		waiting, fine, invalid           = ledgerapi.ReasonWaitingForFirst, ledgerapi.ReasonConnected, ledgerapi.ReasonInvalidBody
