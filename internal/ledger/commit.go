@@ -14,6 +14,7 @@ import (
 // stats count what the ledger itself does, since it started.
 type stats struct {
 	commits, requests, failures atomic.Int64
+	waiting                     atomic.Int64
 	commitNanos                 atomic.Int64
 }
 
@@ -21,6 +22,8 @@ type stats struct {
 type Stats struct {
 	// Commits are transactions, Requests what they did, Failures what was refused by the storage.
 	Commits, Requests, Failures int64
+	// Waiting is how many requests are in the queue or in the transaction that runs now.
+	Waiting int64
 	// Committing is the time spent in transactions.
 	Committing time.Duration
 }
@@ -29,6 +32,7 @@ type Stats struct {
 func (l *Ledger) Stats() Stats {
 	return Stats{
 		Commits: l.stats.commits.Load(), Requests: l.stats.requests.Load(), Failures: l.stats.failures.Load(),
+		Waiting:    l.stats.waiting.Load(),
 		Committing: time.Duration(l.stats.commitNanos.Load()),
 	}
 }
@@ -54,6 +58,7 @@ func (l *Ledger) finish(group []*request, err error) {
 			r.err = unavailable(err)
 			l.stats.failures.Add(1)
 		}
+		l.stats.waiting.Add(-1)
 		close(r.done)
 	}
 }

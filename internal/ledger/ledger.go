@@ -189,7 +189,9 @@ func (l *Ledger) Run(ctx context.Context) {
 // do puts a request into the queue and waits for its outcome.
 func (l *Ledger) do(ctx context.Context, r *request) error {
 	r.done = make(chan struct{})
+	l.stats.waiting.Add(1)
 	if err := l.queue.put(r); err != nil {
+		l.stats.waiting.Add(-1)
 		return err
 	}
 	select {

@@ -75,9 +75,13 @@ func (p process) Collect(metrics chan<- prometheus.Metric) {
 	counter("transaction_seconds_total", "Time spent in transactions since the process started.", s.Committing.Seconds())
 	counter("requests_total", "Requests done in transactions since the process started.", float64(s.Requests))
 	counter("storage_failures_total", "Requests that the storage did not take since the process started.", float64(s.Failures))
+	gauge := func(name, help string, value float64) {
+		metrics <- prometheus.MustNewConstMetric(describe(name, help), prometheus.GaugeValue, value)
+	}
+	gauge("requests_waiting", "Requests that wait for a transaction, or are in the one that runs.", float64(s.Waiting))
 	healthy := 1.0
 	if p.ledger.Healthy() != nil {
 		healthy = 0
 	}
-	metrics <- prometheus.MustNewConstMetric(describe("storage_up", "Whether the last transaction was committed."), prometheus.GaugeValue, healthy)
+	gauge("storage_up", "Whether the last transaction was committed.", healthy)
 }
