@@ -84,13 +84,13 @@ func (q *queue) put(r *request) error {
 		l := q.lanes[r.channel]
 		if l == nil {
 			l = &lane{}
-			q.lanes[r.channel] = l
 		}
 		// A request alone is always taken: its size was bounded before.
 		if q.bytes > 0 && q.bytes+r.bytes > maxQueueBytes || l.bytes > 0 && l.bytes+r.bytes > maxLaneBytes {
 			return &Refusal{Reason: Unavailable, Message: "the ledger has more to store than it can hold, try again", RetryAfter: retryAfter}
 		}
 		if len(l.waiting) == 0 {
+			q.lanes[r.channel] = l
 			q.turn = append(q.turn, l)
 		}
 		l.waiting = append(l.waiting, r)

@@ -1,0 +1,122 @@
+package ledger
+
+import (
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func channelsOf(group []*request) (names []string) {
+	for _, r := range group {
+		names = append(names, r.channel)
+	}
+	return names
+}
+
+func TestTheQueueTakesTurnsBetweenChannels(t *testing.T) {
+	q := newQueue()
+	put := func(channel string, n, events int) {
+		t.Helper()
+		for range n {
+			if err := q.put(&request{channel: channel, events: events}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	put("flooding", 10, 1000)
+	put("112", 1, 1)
+	put("dsw", 2, 1)
+	put("", 1, 0)
+	if diff := cmp.Diff([]string{"", "flooding", "112", "dsw", "flooding", "dsw", "flooding"}, channelsOf(q.take())); diff != "" {
+		t.Errorf("The first transaction (-want +got):\n%s", diff)
+	}
+	put("112", 1, 1)
+	if diff := cmp.Diff([]string{"flooding", "112", "flooding", "flooding"}, channelsOf(q.take())); diff != "" {
+		t.Errorf("The second transaction (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheQueueIsBoundedAsAWholeAndForEachChannel(t *testing.T) {
+	q := newQueue()
+	fill := func(channel string, bytes int) (taken int) {
+		t.Helper()
+		for {
+			err := q.put(&request{channel: channel, bytes: bytes})
+			var refusal *Refusal
+			if errors.As(err, &refusal) {
+				if refusal.Reason != Unavailable || refusal.RetryAfter == 0 {
+					t.Errorf("The refusal is %v; want one to retry", refusal)
+				}
+				return taken
+			}
+			taken++
+		}
+	}
+	if n := fill("flooding", 1<<20); n != maxLaneBytes>>20 {
+		t.Errorf("One channel took %d MiB; want %d", n, maxLaneBytes>>20)
+	}
+	if err := q.put(&request{channel: "112", bytes: 1 << 10}); err != nil {
+		t.Errorf("Another channel was refused: %v", err)
+	}
+	if err := q.put(&request{bytes: 1 << 30}); err != nil {
+		t.Errorf("The ledger's own work was refused: %v", err)
+	}
+	for _, channel := range []string{"a", "b", "c", "d"} {
+		fill(channel, 1<<20)
+	}
+	if q.bytes > maxQueueBytes {
+		t.Errorf("%d bytes wait; want at most %d", q.bytes, maxQueueBytes)
+	}
+	for len(q.turn) > 0 {
+		q.take()
+	}
+	if q.bytes != 0 || len(q.lanes) != 0 {
+		t.Errorf("An empty queue says that %d bytes in %d lanes wait", q.bytes, len(q.lanes))
+	}
+	if err := q.put(&request{channel: "large", bytes: maxQueueBytes * 2}); err != nil {
+		t.Errorf("A large request alone was refused: %v", err)
+	}
+}
+
+func TestAClosedQueueGivesOutWhatWaitsAndTakesNothing(t *testing.T) {
+	q := newQueue()
+	if err := q.put(&request{channel: "dsw"}); err != nil {
+		t.Fatal(err)
+	}
+	q.close()
+	var refusal *Refusal
+	if err := q.put(&request{channel: "dsw"}); !errors.As(err, &refusal) || refusal.Reason != Unavailable {
+		t.Errorf("A closed queue gives %v", err)
+	}
+	if n := len(q.take()); n != 1 {
+		t.Errorf("%d requests were given out; want 1", n)
+	}
+	if group := q.take(); group != nil {
+		t.Errorf("An empty closed queue gave %v", group)
+	}
+}
+
+func TestTheQueueLosesNothingBetweenManyGoroutines(t *testing.T) {
+	q := newQueue()
+	const goroutines, each = 8, 500
+	var putters sync.WaitGroup
+	for range goroutines {
+		putters.Go(func() {
+			for i := range each {
+				if err := q.put(&request{channel: string(rune('a' + i%5)), bytes: 1}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	go func() { putters.Wait(); q.close() }()
+	taken := 0
+	for group := q.take(); group != nil; group = q.take() {
+		taken += len(group)
+	}
+	if taken != goroutines*each {
+		t.Errorf("%d of %d were taken", taken, goroutines*each)
+	}
+}

@@ -1,0 +1,172 @@
+package tokenreview
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	authentication "k8s.io/api/authentication/v1"
+	client "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/tanggap/tanggap/internal/ledger/server"
+)
+
+// apiServer speaks the TokenReview API over HTTP.
+type apiServer struct {
+	asked atomic.Int64
+	away  atomic.Bool
+	// hold, if not nil, holds answers up.
+	hold chan struct{}
+}
+
+func (a *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.asked.Add(1)
+	if a.hold != nil {
+		<-a.hold
+	}
+	if a.away.Load() {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	var review authentication.TokenReview
+	if err := json.NewDecoder(r.Body).Decode(&review); err != nil || r.URL.Path != "/apis/authentication.k8s.io/v1/tokenreviews" {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	user, audience, known := strings.Cut(review.Spec.Token, "@")
+	if known {
+		review.Status.Authenticated = true
+		review.Status.User.Username = user
+		if audience != "" {
+			review.Status.Audiences = []string{audience}
+		}
+	} else {
+		review.Status.Error = "invalid bearer token"
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusCreated)
+	_ = json.NewEncoder(w).Encode(review)
+}
+
+func newReviewer(t *testing.T, a *apiServer) (*Reviewer, *time.Time) {
+	t.Helper()
+	s := httptest.NewServer(a)
+	t.Cleanup(s.Close)
+	c, err := client.NewForConfig(&rest.Config{Host: s.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}, QPS: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	var mu sync.Mutex
+	return New(c.TokenReviews(), "tanggap-ledger", func() time.Time { mu.Lock(); defer mu.Unlock(); return now }), &now
+}
+
+func TestReview(t *testing.T) {
+	for name, test := range map[string]struct {
+		token, user string
+	}{
+		"a valid token":                       {"system:serviceaccount:depok:w@tanggap-ledger", "system:serviceaccount:depok:w"},
+		"a token for another audience":        {"w@https://kubernetes.default.svc", ""},
+		"a server that checked no audience":   {"w@", ""},
+		"a forged token":                      {"forged", ""},
+		"a token without a user":              {"@tanggap-ledger", ""},
+		"something far longer than any token": {strings.Repeat("x", 1<<20) + "@tanggap-ledger", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, _ := newReviewer(t, &apiServer{})
+			user, err := r.Review(t.Context(), test.token)
+			if user != test.user || (test.user == "") != errors.Is(err, server.ErrUnauthenticated) {
+				t.Errorf("The user is %q, error %v; want %q", user, err, test.user)
+			}
+		})
+	}
+}
+
+func TestResultsAreRememberedForAWhile(t *testing.T) {
+	for name, test := range map[string]struct {
+		token string
+		while time.Duration
+	}{
+		"valid for a minute":         {"w@tanggap-ledger", validFor},
+		"invalid for a short moment": {"forged", invalidFor},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := &apiServer{}
+			r, now := newReviewer(t, a)
+			review := func() { _, _ = r.Review(t.Context(), test.token) }
+			review()
+			*now = now.Add(test.while - time.Second)
+			review()
+			if n := a.asked.Load(); n != 1 {
+				t.Errorf("The API server was asked %d times; want once", n)
+			}
+			*now = now.Add(2 * time.Second)
+			review()
+			if n := a.asked.Load(); n != 2 {
+				t.Errorf("The API server was asked %d times; want twice", n)
+			}
+		})
+	}
+}
+
+func TestAnAPIServerThatIsAwayIsNotTheTokensFault(t *testing.T) {
+	a := &apiServer{}
+	r, now := newReviewer(t, a)
+	a.away.Store(true)
+	if _, err := r.Review(t.Context(), "w@tanggap-ledger"); err == nil || errors.Is(err, server.ErrUnauthenticated) {
+		t.Errorf("The error is %v; want one that says nothing of the token", err)
+	}
+	a.away.Store(false)
+	if user, err := r.Review(t.Context(), "w@tanggap-ledger"); user != "w" {
+		t.Errorf("Once it is back the user is %q, error %v", user, err)
+	}
+	a.away.Store(true)
+	*now = now.Add(30 * time.Second)
+	if user, err := r.Review(t.Context(), "w@tanggap-ledger"); user != "w" {
+		t.Errorf("While a result is remembered the user is %q, error %v", user, err)
+	}
+}
+
+func TestManyAskOnce(t *testing.T) {
+	a := &apiServer{hold: make(chan struct{})}
+	r, _ := newReviewer(t, a)
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if user, err := r.Review(t.Context(), "w@tanggap-ledger"); user != "w" {
+				t.Errorf("The user is %q, error %v", user, err)
+			}
+		})
+	}
+	close(a.hold)
+	wg.Wait()
+	if n := a.asked.Load(); n > 20 || n < 1 {
+		t.Errorf("The API server was asked %d times", n)
+	}
+	if n := len(r.cache); n != 1 {
+		t.Errorf("%d tokens are remembered; want 1", n)
+	}
+}
+
+func TestTheMemoryOfTokensIsBounded(t *testing.T) {
+	r, _ := newReviewer(t, &apiServer{})
+	for i := range maxTokens + 100 {
+		r.remember([32]byte{byte(i), byte(i >> 8)}, result{expires: time.Now().Add(time.Hour)})
+	}
+	if n := len(r.cache); n > maxTokens {
+		t.Errorf("%d tokens are remembered; want at most %d", n, maxTokens)
+	}
+	for key := range r.cache {
+		if strings.Contains(fmt.Sprint(key), "@") {
+			t.Error("A token is remembered as it is")
+		}
+	}
+}
