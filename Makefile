@@ -31,8 +31,8 @@ BENCH_PACKAGES := $(addsuffix /...,$(wildcard ./internal/calendar ./internal/sla
 SCRIPTS := .ci/run $(wildcard hack/*.sh hack/*/*.sh)
 
 # All that `make generate` writes. A new generator is one more target in GENERATORS and its output here.
-GENERATORS := generate-api generate-rbac generate-docs generate-metrics-docs
-GENERATED  := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases config/rbac/role.yaml docs/api.md docs/metrics.md
+GENERATORS := generate-api generate-rbac generate-docs generate-metrics-docs generate-rules
+GENERATED  := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases config/rbac/role.yaml docs/api.md docs/metrics.md config/prometheus/prometheusrule.yaml
 
 .PHONY: help
 help: ## List the targets
@@ -82,6 +82,10 @@ generate-api:
 generate-rbac:
 	@gen=$$(hack/tool.sh controller-gen); set -x; \
 	"$$gen" rbac:roleName=tanggap-operator paths=./controllers/... output:rbac:artifacts:config=config/rbac
+
+.PHONY: generate-rules
+generate-rules:
+	go run ./hack/genrules config/prometheus/rules.yaml config/prometheus/prometheusrule.yaml
 
 .PHONY: generate-docs
 generate-docs: generate-api
