@@ -17,6 +17,7 @@ import (
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/open311"
 	"github.com/tanggap/tanggap/internal/channel/rest"
+	"github.com/tanggap/tanggap/internal/channel/webhook"
 	"github.com/tanggap/tanggap/internal/ledger/client"
 	"github.com/tanggap/tanggap/internal/worker"
 )
@@ -62,10 +63,15 @@ func sourceTypes() ([]channel.Type, error) {
 	if err != nil {
 		return nil, err
 	}
+	webhookType, err := webhook.New()
+	if err != nil {
+		return nil, err
+	}
 	return []channel.Type{
 		// One line a type.
 		open311.Type{},
 		restType,
+		webhookType,
 	}, nil
 }
 
