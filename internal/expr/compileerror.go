@@ -68,7 +68,7 @@ func (e *Env) reword(source, message string) string {
 		return fmt.Sprintf("there is no field %q here", m[1])
 	}
 	if m := regexp.MustCompile(noOverload).FindStringSubmatch(message); m != nil {
-		return fmt.Sprintf("%s cannot be applied to %s", operatorName(m[1]), m[2])
+		return fmt.Sprintf("%s cannot be applied to %s", operatorName(m[1]), plainTypes(m[2]))
 	}
 	if m := regexp.MustCompile(syntaxFault).FindStringSubmatch(message); m != nil {
 		fault := regexp.MustCompile(expectingSet).ReplaceAllString(m[1], "")
@@ -105,11 +105,16 @@ func list(names []string) string {
 }
 
 // typeName is a CEL type as the error texts name it.
-func typeName(t *cel.Type) string {
-	if name := t.String(); name != "dyn" {
-		return name
-	}
-	return "any"
+func typeName(t *cel.Type) string { return plainTypes(t.String()) }
+
+// plainTypes renames the types that CEL names for itself.
+func plainTypes(names string) string {
+	return regexp.MustCompile(`\b(dyn|null_type)\b`).ReplaceAllStringFunc(names, func(name string) string {
+		if name == "dyn" {
+			return "any"
+		}
+		return "null"
+	})
 }
 
 // article puts "a" or "an" before the name of a kind.
@@ -117,6 +122,8 @@ func article(name string) string {
 	switch {
 	case name == "any":
 		return "any value"
+	case name == "null" || name == "bytes":
+		return name
 	case strings.ContainsAny(name[:1], "aeiou"):
 		return "an " + name
 	}

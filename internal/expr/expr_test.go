@@ -180,6 +180,17 @@ func TestCompileErrors(t *testing.T) {
 		"a field that is misspelt":       {`complaint.chanel == "x"`, Bool, `line 1, column 10: there is no field "chanel" here`},
 		"another kind of result":         {`complaint.text`, Bool, `line 1, column 1: the expression gives a string, but a bool is expected`},
 		"operands that do not fit":       {`complaint.text + 1`, Any, `line 1, column 16: + cannot be applied to (string, int)`},
+		"operands of a condition":        {`item.a ? 1 : "x"`, Any, `line 1, column 8: the condition ? : cannot be applied to (any, int, string)`},
+		"an index that does not fit":     {`[1]["a"]`, Any, `line 1, column 4: the index [] cannot be applied to (list(int), string)`},
+		"a sign on a text":               {`-complaint.text`, Any, `line 1, column 1: - cannot be applied to (string)`},
+		"in something that has no parts": {`1 in 2`, Any, `line 1, column 3: in cannot be applied to (int, int)`},
+		"nothing where text is wanted":   {`null`, String, `line 1, column 1: the expression gives null, but a string is expected`},
+		"a whole number is wanted":       {`1.5`, Int, `line 1, column 1: the expression gives a double, but an int is expected`},
+		"bytes are wanted":               {`"a"`, Bytes, `line 1, column 1: the expression gives a string, but bytes is expected`},
+		"a duration is wanted":           {`1`, Duration, `line 1, column 1: the expression gives an int, but a duration is expected`},
+		"a map is wanted":                {`[1]`, Map, `line 1, column 1: the expression gives a list(int), but a map is expected`},
+		"a list is wanted":               {`{"a": 1}`, List, `line 1, column 1: the expression gives a map(string, int), but a list is expected`},
+		"a number is wanted":             {`true`, Double, `line 1, column 1: the expression gives a bool, but a double is expected`},
 		"a missing operand":              {`complaint.text ==`, Bool, `line 1, column 18: syntax error: unexpected the end of the expression`},
 		"a fault on the second line":     {"item.a == 1 &&\n  item.b === 2", Bool, `line 2, column 12: syntax error: unexpected '= '`},
 		"nothing at all":                 {"  ", Bool, `line 1, column 3: the expression must not be empty`},
@@ -236,6 +247,64 @@ func TestEvaluationErrorsHoldNoData(t *testing.T) {
 				t.Errorf("%q holds what the citizen wrote", got)
 			}
 		})
+	}
+}
+
+func TestVariablesOfEveryKind(t *testing.T) {
+	env, err := NewEnv(
+		Variable{Name: "b", Type: Bool}, Variable{Name: "i", Type: Int}, Variable{Name: "d", Type: Double}, Variable{Name: "s", Type: String},
+		Variable{Name: "y", Type: Bytes}, Variable{Name: "t", Type: Timestamp}, Variable{Name: "u", Type: Duration},
+		Variable{Name: "l", Type: List}, Variable{Name: "m", Type: Map}, Variable{Name: "a", Type: Any},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := map[string]any{
+		"b": true, "i": 1, "d": 1.5, "s": "x", "y": []byte("y"), "t": at("2026-01-01T00:00:00Z"), "u": time.Hour,
+		"l": []string{"x"}, "m": map[string]string{"k": "v"}, "a": nil,
+	}
+	got, err := compile(t, env, `[b, i, d, s, y, t, u, l, m, a, 7u]`, List).List(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []any{true, int64(1), 1.5, "x", []byte("y"), at("2026-01-01T00:00:00Z"), time.Hour, []any{"x"}, map[string]any{"k": "v"}, nil, uint64(7)}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, err := compile(t, env, `{1: 2}`, Any).Any(in); err == nil {
+		t.Error("a map with numbers for keys has a native form")
+	}
+	if _, err := compile(t, env, `type(1)`, Any).Any(in); err == nil {
+		t.Error("a type has a native form")
+	}
+	if got, err := compile(t, env, `d`, Double).Double(in); err != nil || got != 1.5 {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if got, err := compile(t, env, `7u + uint(i)`, Any).Double(in); err != nil || got != 8 {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for _, program := range []*Program{compile(t, env, `a`, Int), compile(t, env, `a`, Double), compile(t, env, `[l][0]`, Any)} {
+		if _, err := program.Int(in); err == nil {
+			t.Errorf("%s is an int", program.Source())
+		}
+		if _, err := program.Double(in); err == nil {
+			t.Errorf("%s is a double", program.Source())
+		}
+	}
+	if got := compile(t, env, `s`, String).Kind(); got != String {
+		t.Errorf("got %v", got)
+	}
+	if got, err := compile(t, env, `1e300`, String).String(in); err != nil || got != "1e+300" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if _, err := compile(t, env, `m`, Any).List(in); err == nil {
+		t.Error("a map is a list")
+	}
+	if _, err := compile(t, env, `l`, Any).Map(in); err == nil {
+		t.Error("a list is a map")
+	}
+	if _, err := compile(t, env, `l`, Any).String(in); err == nil {
+		t.Error("a list is a string")
 	}
 }
 

@@ -47,6 +47,37 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+func TestEveryMonthAndDayInIndonesian(t *testing.T) {
+	months := [][]string{
+		{"Januari", "Jan"}, {"Februari", "Pebruari", "Feb", "Peb"}, {"Maret", "Mar", "Mrt"}, {"April", "Apr"}, {"Mei"}, {"Juni", "Jun"}, {"Juli", "Jul"},
+		{"Agustus", "Agu", "Agt", "Ags", "Agust"}, {"September", "Sep", "Sept"}, {"Oktober", "Okt"}, {"November", "Nopember", "Nov", "Nop"}, {"Desember", "Des"},
+	}
+	days := [][]string{
+		{"Minggu", "Ahad", "Min", "Mgg"}, {"Senin", "Sen"}, {"Selasa", "Sel"}, {"Rabu", "Rab"}, {"Kamis", "Kam"}, {"Jumat", "Jum'at", "Jum"}, {"Sabtu", "Sab"},
+	}
+	zones := &zones{}
+	for i, names := range months {
+		for _, name := range names {
+			for _, layout := range []string{"2 January 2006", "2 Jan 2006"} {
+				got, err := zones.parse("9 "+name+" 2026", layout, "UTC")
+				if err != nil || got.Month() != time.Month(i+1) {
+					t.Errorf("%s: got %v, %v", name, got, err)
+				}
+			}
+		}
+	}
+	for i, names := range days {
+		for _, name := range names {
+			for _, layout := range []string{"Monday, 2 Jan 2006", "Mon, 2 Jan 2006"} {
+				// Go does not compare the day with the date, so that it is read is all there is to see.
+				if _, err := zones.parse(name+", 9 Jan 2026", layout, "UTC"); err != nil {
+					t.Errorf("%s (%v): %v", name, time.Weekday(i), err)
+				}
+			}
+		}
+	}
+}
+
 func TestFormatTime(t *testing.T) {
 	got, err := compile(t, newEnv(t), `formatTime(timestamp("2026-11-02T03:00:00Z"), "2006-01-02T15:04:05Z07:00", "Asia/Jakarta")`, String).String(nil)
 	if want := "2026-11-02T10:00:00+07:00"; err != nil || got != want {
