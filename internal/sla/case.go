@@ -72,8 +72,8 @@ type Case struct {
 	// Clocks are in the order of the rule, the cycles of one clock in the order of time.
 	Clocks []ClockState
 	// NextChange is the first instant after the evaluation at which time alone changes a clock (it
-	// becomes due soon, or breached); zero when only an event can. Until then a further evaluation
-	// gives the same states and the same due instants.
+	// becomes due soon, or breached); zero when only an event can. Until then a further evaluation, at
+	// whole microseconds as stores keep them, gives the same states and the same due instants.
 	NextChange time.Time
 }
 

@@ -36,7 +36,7 @@ func Compile(spec Spec, options Options) (*Policy, error) {
 		rules:           c.rules(spec.Rules),
 	}
 	if spec.EnforceFrom != nil {
-		p.enforceFrom = *spec.EnforceFrom
+		p.enforceFrom = instantOf(*spec.EnforceFrom)
 	}
 	if len(c.faults) > 0 {
 		return nil, errors.Join(c.faults...)

@@ -9,8 +9,8 @@ import (
 // run is one run of a clock: from its start until it stopped, was cancelled, or is looked at.
 type run struct {
 	calendar *calendar.Calendar
-	start    time.Time
-	end      time.Time
+	start    instant
+	end      instant
 	// stands are the stretches of the run in which the clock stood still, in their order. They neither
 	// overlap nor reach beyond the end.
 	stands []stand
@@ -20,53 +20,39 @@ type run struct {
 }
 
 // stand is a stretch in which a clock stood still, from an instant to before another.
-type stand struct{ from, to time.Time }
+type stand struct{ from, to instant }
 
 // newRun finds the stretches in which a clock stood still. going says that the run goes on at its end:
 // one that does not has come out of a standstill by ending.
-func newRun(c *calendar.Calendar, k *clock, phases []phase, start, end time.Time, going bool, buffer []stand) run {
+func newRun(c *calendar.Calendar, k *clock, phases []phase, start, end instant, going bool, buffer []stand) run {
 	r := run{calendar: c, start: start, end: end, stands: buffer}
 	for i, p := range phases {
 		if p.kind&k.standstill == 0 {
 			continue
 		}
-		if !p.from.Before(end) && !(going && p.from.Equal(end)) {
+		if p.from > end || p.from == end && !going {
 			break
 		}
-		s := stand{from: later(p.from, start), to: end}
+		s := stand{from: max(p.from, start), to: end}
 		last := i+1 == len(phases)
 		if !last {
-			s.to = earlier(phases[i+1].from, end)
+			s.to = min(phases[i+1].from, end)
 		}
 		r.still = last && going
-		if n := len(r.stands); n > 0 && !r.stands[n-1].to.Before(s.from) {
+		if n := len(r.stands); n > 0 && r.stands[n-1].to >= s.from {
 			r.stands[n-1].to = s.to // one phase after another
-		} else if s.from.Before(s.to) || r.still {
+		} else if s.from < s.to || r.still {
 			r.stands = append(r.stands, s)
 		}
 	}
 	return r
 }
 
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
 // due is when a clock has used up its target.
 type due struct {
-	// at is the instant; zero when it is open because the clock stands still, or when the calendar has too
+	// at is the instant; none when it is open because the clock stands still, or when the calendar has too
 	// little open time left to say.
-	at time.Time
+	at instant
 	// place is that of the date among all working dates, for a target in working dates.
 	place int
 	// rest and restDays are what is left of the target while it stands still.
@@ -96,20 +82,19 @@ func (r *run) due(t target) due {
 }
 
 // amount is what a running clock uses up between two instants.
-func (r *run) amount(m targetMeasure, from, to time.Time) time.Duration {
+func (r *run) amount(m targetMeasure, from, to instant) time.Duration {
 	if m == openTime {
-		return r.calendar.Between(from, to)
+		return r.calendar.Between(from.time(), to.time())
 	}
-	return to.Sub(from)
+	return time.Duration(to - from)
 }
 
 // after is when a running clock has used up an amount.
-func (r *run) after(m targetMeasure, from time.Time, amount time.Duration) due {
+func (r *run) after(m targetMeasure, from instant, amount time.Duration) due {
 	if m == openTime {
-		at, _ := r.calendar.Add(from, amount)
-		return due{at: at}
+		return due{at: answer(r.calendar.Add(from.time(), amount))}
 	}
-	return due{at: from.Add(amount)}
+	return due{at: from + instant(amount)}
 }
 
 // dueDate counts working dates by their place among all, so that a standstill of any length is one
@@ -118,18 +103,18 @@ func (r *run) dueDate(t target) due {
 	place, rest := r.dayOne(t), t.days
 	for i := range r.stands {
 		s := &r.stands[i]
-		from := max(r.calendar.ClosedBefore(s.from), place)
+		from := max(r.calendar.ClosedBefore(s.from.time()), place)
 		if rest <= from-place {
 			return r.closing(t, place+rest-1)
 		}
 		if t.endOfDay {
 			// Hours past midnight close after the date has ended, when the clock was due.
-			if d := r.closing(t, place+rest-1); !d.at.IsZero() && !d.at.After(s.from) {
+			if d := r.closing(t, place+rest-1); d.at != none && d.at <= s.from {
 				return d
 			}
 		}
 		rest -= from - place
-		place = max(r.calendar.ClosedBefore(s.to), from)
+		place = max(r.calendar.ClosedBefore(s.to.time()), from)
 	}
 	if r.still {
 		return due{restDays: rest}
@@ -139,10 +124,11 @@ func (r *run) dueDate(t target) due {
 
 // dayOne is the place of the first date that may count.
 func (r *run) dayOne(t target) int {
-	date := r.calendar.Date(r.start)
+	start := r.start.time()
+	date := r.calendar.Date(start)
 	place := r.calendar.WorkingDatesBefore(date)
 	closing, working := r.calendar.LastClosing(date)
-	if working && !(t.sameDay && r.start.Before(closing)) {
+	if working && !(t.sameDay && start.Before(closing)) {
 		place++
 	}
 	return place
@@ -155,49 +141,44 @@ func (r *run) closing(t target, place int) due {
 		return due{}
 	}
 	if t.endOfDay {
-		return due{at: r.calendar.EndOfDate(date), place: place}
+		return due{at: instantOf(r.calendar.EndOfDate(date)), place: place}
 	}
-	at, _ := r.calendar.LastClosing(date)
-	return due{at: at, place: place}
+	return due{at: answer(r.calendar.LastClosing(date)), place: place}
 }
 
 // datesLeft counts the working dates that are still to close until the run is due.
 func (r *run) datesLeft(t target, d due) int {
-	return max(d.place+1-max(r.calendar.ClosedBefore(r.end), r.dayOne(t)), 0)
+	return max(d.place+1-max(r.calendar.ClosedBefore(r.end.time()), r.dayOne(t)), 0)
 }
 
 // warn is the instant from which the run is due soon.
-func (r *run) warn(k *clock, d due) time.Time {
+func (r *run) warn(k *clock, d due) instant {
 	if k.target.measure == workingDates {
 		// Working dates have no fixed length: a share is one of the open time that the run has in all.
-		at, ok := r.calendar.Back(d.at, k.warning.of(r.used(openTime, d.at)))
-		if !ok {
-			return r.start
-		}
-		return later(at, r.start)
+		return max(answer(r.calendar.Back(d.at.time(), k.warning.of(r.used(openTime, d.at)))), r.start)
 	}
 	t := k.target
 	t.amount -= k.warning.of(t.amount)
 	at := r.due(t).at
 	if t.measure == openTime {
 		// Not at a closing, when nobody is there to be warned.
-		if opening, ok := r.calendar.NextOpen(at); ok {
-			return opening
+		if opening, ok := r.calendar.NextOpen(at.time()); ok {
+			return instantOf(opening)
 		}
 	}
 	return at
 }
 
 // used is the wall or open time from the start of the run to an instant, without standstills.
-func (r *run) used(m targetMeasure, until time.Time) time.Duration {
+func (r *run) used(m targetMeasure, until instant) time.Duration {
 	return r.since(m, r.start, until)
 }
 
 // since is the wall or open time between two instants of the run, without standstills.
-func (r *run) since(m targetMeasure, from, until time.Time) time.Duration {
+func (r *run) since(m targetMeasure, from, until instant) time.Duration {
 	total := r.amount(m, from, until)
 	for i := range r.stands {
-		if s := (stand{later(r.stands[i].from, from), earlier(r.stands[i].to, until)}); s.from.Before(s.to) {
+		if s := (stand{max(r.stands[i].from, from), min(r.stands[i].to, until)}); s.from < s.to {
 			total -= r.amount(m, s.from, s.to)
 		}
 	}

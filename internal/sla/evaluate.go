@@ -6,35 +6,30 @@ import (
 	"github.com/tanggap/tanggap/internal/complaint"
 )
 
-// instant is the smallest distance of two instants that every store keeps.
-const instant = time.Microsecond
-
 // Evaluate derives the state of a case. It is a pure function: the same policy and input give the same
 // case, whatever the order and repetition of the events.
 func (p *Policy) Evaluate(in Input) Case {
 	var (
 		eventBuffer [32]*complaint.Event
-		phaseBuffer [12]phase
-		cycleBuffer [8]cycle
 		standBuffer [8]stand
 	)
 	events := known(in, eventBuffer[:0])
 	r := p.promise(&in, receivedAt(events))
-	h := history{policy: p, resolvedAnswers: r == nil || r.resolvedAnswers, phases: phaseBuffer[:0], cycles: cycleBuffer[:0]}
-	h.read(events)
+	h := history{resolvedAnswers: r == nil || r.resolvedAnswers}
+	h.read(p, events)
 	c := h.facts()
 	if r == nil {
 		return c
 	}
 	c.Rule = r.name
-	j := judge{policy: p, in: &in, history: &h, stands: standBuffer[:0]}
+	j := judge{policy: p, history: &h, at: instantOf(in.At), through: instantOf(in.ObservedThrough), stands: standBuffer[:0]}
 	j.clocks(r, &c)
 	return c
 }
 
 // promise is the rule for a case, nil if there is none.
-func (p *Policy) promise(in *Input, received time.Time) *rule {
-	if p == nil || received.IsZero() || received.Before(p.enforceFrom) {
+func (p *Policy) promise(in *Input, received instant) *rule {
+	if p == nil || received == none || received < p.enforceFrom {
 		return nil
 	}
 	return p.rule(&in.Subject)
@@ -42,27 +37,24 @@ func (p *Policy) promise(in *Input, received time.Time) *rule {
 
 // facts are the case without its clocks.
 func (h *history) facts() Case {
-	c := Case{LastEventAt: h.last.UTC()}
-	if h.received.IsZero() {
-		c.Status = h.status
-		return c
+	if h.received == none {
+		return Case{Status: h.status, LastEventAt: h.last.time()}
 	}
-	c = Case{
-		Received:       h.received.UTC(),
+	c := Case{
+		Received:       h.received.time(),
 		Status:         h.status,
-		Closed:         !h.cancelledAt.IsZero() || !h.resolvedAt.IsZero(),
-		Cancelled:      !h.cancelledAt.IsZero(),
-		CancelledAt:    h.cancelledAt.UTC(),
-		ResolvedAt:     h.resolvedAt.UTC(),
+		Closed:         h.cancelledAt != none || h.resolvedAt != none,
+		Cancelled:      h.cancelledAt != none,
+		CancelledAt:    h.cancelledAt.time(),
+		ResolvedAt:     h.resolvedAt.time(),
 		MergedInto:     h.mergedInto,
-		AcknowledgedAt: h.acknowledged.UTC(),
-		AnsweredAt:     h.answered.UTC(),
-		LastEventAt:    h.last.UTC(),
+		AcknowledgedAt: h.acknowledged.time(),
+		AnsweredAt:     h.answered.time(),
+		LastEventAt:    h.last.time(),
 	}
-	c.AwaitingReply = !c.Cancelled && !h.waiting.IsZero()
-	if c.AwaitingReply {
-		c.Unanswered = h.answered.IsZero()
-		c.WaitingSince = h.waiting.UTC()
+	if c.AwaitingReply = !c.Cancelled && h.waiting != none; c.AwaitingReply {
+		c.Unanswered = h.answered == none
+		c.WaitingSince = h.waiting.time()
 	}
 	return c
 }
@@ -70,17 +62,15 @@ func (h *history) facts() Case {
 // judge gives the clocks of one case their states.
 type judge struct {
 	policy  *Policy
-	in      *Input
 	history *history
-	stands  []stand // scratch
+	// at is the instant of evaluation, through that through which the source was observed.
+	at, through instant
+	stands      []stand // scratch
 }
 
 func (j *judge) clocks(r *rule, c *Case) {
-	rows := len(r.clocks)
-	if len(j.history.cycles) > 1 {
-		rows += len(j.history.cycles) - 1
-	}
-	c.Clocks = make([]ClockState, 0, rows)
+	cycles := j.history.cycles.all()
+	c.Clocks = make([]ClockState, 0, len(r.clocks)+max(len(cycles)-1, 0))
 	for i := range r.clocks {
 		k := &r.clocks[i]
 		if k.measures != MeasureNextReply {
@@ -88,7 +78,7 @@ func (j *judge) clocks(r *rule, c *Case) {
 			j.add(k, 1, start, stop, c)
 			continue
 		}
-		for n, reply := range j.history.cycles {
+		for n, reply := range cycles {
 			if j.begins(reply.start) {
 				j.add(k, n+1, reply.start, reply.stop, c)
 			}
@@ -97,20 +87,22 @@ func (j *judge) clocks(r *rule, c *Case) {
 }
 
 // span is when a clock that is no NextReply starts and stops; the stop may lie before the start.
-func (h *history) span(k *clock) (start, stop time.Time) {
+func (h *history) span(k *clock) (start, stop instant) {
 	start = h.received
-	if k.onAssigned && !start.IsZero() {
-		if start = h.assigned; !start.IsZero() {
-			start = later(start, h.received)
+	if k.onAssigned {
+		if start = h.assigned; start != none {
+			start = max(start, h.received)
 		}
 	}
 	switch k.measures {
 	case MeasureAcknowledgement:
-		stop = h.acknowledged
+		// Whoever is told that it is done has been told that it arrived: else a case that is resolved
+		// without a word before would stay overdue for ever.
+		stop = earlier(h.acknowledged, h.officialResolved)
 	case MeasureFirstAnswer:
 		stop = h.replied
-		if k.resolvedAnswers && !h.officialResolved.IsZero() && (stop.IsZero() || h.officialResolved.Before(stop)) {
-			stop = h.officialResolved
+		if k.resolvedAnswers {
+			stop = earlier(stop, h.officialResolved)
 		}
 	case MeasureFirstResolution:
 		stop = h.resolved
@@ -121,15 +113,23 @@ func (h *history) span(k *clock) (start, stop time.Time) {
 	return start, stop
 }
 
+// earlier is the earlier of two instants of which either may be none.
+func earlier(a, b instant) instant {
+	if a == none || b != none && b < a {
+		return b
+	}
+	return a
+}
+
 // begins reports whether a clock starts at an instant: not once the case has been taken out of the
 // city's hands. If that is taken back, the clock did start, and stood still until then.
-func (j *judge) begins(start time.Time) bool {
+func (j *judge) begins(start instant) bool {
 	cancelled := j.history.cancelledAt
-	return !start.IsZero() && (cancelled.IsZero() || !start.After(cancelled))
+	return start != none && (cancelled == none || start <= cancelled)
 }
 
 // add appends the state of a clock that started and stopped, or not, at the given instants.
-func (j *judge) add(k *clock, cycle int, start, stop time.Time, c *Case) {
+func (j *judge) add(k *clock, cycle int, start, stop instant, c *Case) {
 	c.Clocks = append(c.Clocks, ClockState{Name: k.name, Measures: k.measures, Cycle: cycle, State: Pending})
 	s := &c.Clocks[len(c.Clocks)-1]
 	if !j.begins(start) {
@@ -137,25 +137,24 @@ func (j *judge) add(k *clock, cycle int, start, stop time.Time, c *Case) {
 	}
 	r, end := j.run(k, start, stop)
 	d := r.due(k.target)
-	s.StartedAt = start.UTC()
-	s.DueAt = d.at.UTC()
-	s.BeyondCoverage = k.target.measure != wallTime && (d.at.IsZero() && !r.still || r.calendar.BeyondCoverage(d.at))
+	s.StartedAt, s.DueAt = start.time(), d.at.time()
+	s.BeyondCoverage = k.target.measure != wallTime && (d.at == none && !r.still || r.calendar.BeyondCoverage(s.DueAt))
 	s.Elapsed = r.used(wallTime, r.end)
 	if r.calendar != nil {
 		s.WorkingElapsed = r.used(openTime, r.end)
 	}
-	late := !d.at.IsZero() && r.end.After(d.at)
+	late := d.at != none && r.end > d.at
 	if late {
 		s.Overrun = r.since(wallTime, d.at, r.end)
 	}
 	switch {
 	case end != running:
-		s.StoppedAt = r.end.UTC()
+		s.StoppedAt = r.end.time()
 		s.Final = true
 		s.State, s.Outcome = end.verdict(late)
 	case late:
 		s.State = Breached
-		if j.in.ObservedThrough.After(d.at) {
+		if j.through > d.at {
 			s.Final, s.Outcome = true, OutcomeBreached
 		}
 	default:
@@ -184,15 +183,15 @@ func (e ending) verdict(late bool) (State, Outcome) {
 
 // run is a clock's run up to its stop, the cancellation of the case or the instant of evaluation,
 // whichever is first.
-func (j *judge) run(k *clock, start, stop time.Time) (run, ending) {
-	end, how := j.in.At, running
-	if at := j.history.cancelledAt; !at.IsZero() {
+func (j *judge) run(k *clock, start, stop instant) (run, ending) {
+	end, how := j.at, running
+	if at := j.history.cancelledAt; at != none {
 		end, how = at, cancelled
 	}
-	if !stop.IsZero() && !stop.After(end) {
-		end, how = later(stop, start), stopped
+	if stop != none && stop <= end {
+		end, how = max(stop, start), stopped
 	}
-	return newRun(j.policy.calendar, k, j.history.phases, start, end, how == running, j.stands), how
+	return newRun(j.policy.calendar, k, j.history.phases.all(), start, end, how == running, j.stands), how
 }
 
 // goOn is the state of a clock that goes on and is not past due.
@@ -202,13 +201,13 @@ func (j *judge) goOn(k *clock, r *run, d due, s *ClockState, c *Case) {
 		// and only the midnight is to come.
 		s.State, s.DueAt, s.BeyondCoverage = Paused, time.Time{}, false
 		s.Remaining, s.RemainingDays = d.rest, d.restDays
-		if !d.at.IsZero() {
-			c.changes(d.at.Add(instant))
+		if d.at != none {
+			c.changes(d.at + tick)
 		}
 		return
 	}
 	s.State = Running
-	if d.at.IsZero() {
+	if d.at == none {
 		return
 	}
 	switch k.target.measure {
@@ -217,20 +216,20 @@ func (j *judge) goOn(k *clock, r *run, d due, s *ClockState, c *Case) {
 	default:
 		s.Remaining = r.amount(k.target.measure, r.end, d.at)
 	}
-	c.changes(d.at.Add(instant))
+	c.changes(d.at + tick)
 	if k.warning.none() {
 		return
 	}
 	warn := r.warn(k, d)
-	s.WarnAt = warn.UTC()
-	if s.DueSoon = !warn.After(r.end); !s.DueSoon {
+	s.WarnAt = warn.time()
+	if s.DueSoon = warn <= r.end; !s.DueSoon {
 		c.changes(warn)
 	}
 }
 
 // changes takes note of an instant at which time alone changes a clock.
-func (c *Case) changes(at time.Time) {
-	if c.NextChange.IsZero() || at.Before(c.NextChange) {
-		c.NextChange = at.UTC()
+func (c *Case) changes(at instant) {
+	if t := at.time(); c.NextChange.IsZero() || t.Before(c.NextChange) {
+		c.NextChange = t
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/tanggap/tanggap/internal/complaint"
 )
@@ -32,38 +31,72 @@ func pausing(s complaint.Status) phaseKind {
 
 // phase is a stretch of a case's life, from an instant to the beginning of the next one.
 type phase struct {
-	from time.Time
+	from instant
 	kind phaseKind
 }
 
-// cycle is one wait for a reply after the first answer; stop is zero while it lasts.
-type cycle struct{ start, stop time.Time }
+// cycle is one wait for a reply after the first answer; stop is none while it lasts.
+type cycle struct{ start, stop instant }
 
-// history is what the events of a case come to. The zero time is what has not happened.
+// history is what the events of a case come to.
 type history struct {
-	policy *Policy
 	// resolvedAnswers says that an official's Resolved is an answer.
 	resolvedAnswers bool
 
-	received     time.Time
-	assigned     time.Time // first
-	acknowledged time.Time // first, by somebody who counts, answers included
-	replied      time.Time // first Answered that is no acknowledgement, by somebody who counts
-	answered     time.Time // replied, or an official's first Resolved where that is an answer
-	resolved     time.Time // first Resolved, by anybody
+	received     instant
+	assigned     instant // first
+	acknowledged instant // first, by somebody who counts, answers included
+	replied      instant // first Answered that is no acknowledgement, by somebody who counts
+	answered     instant // replied, or an official's first Resolved where that is an answer
+	resolved     instant // first Resolved, by anybody
 	// officialResolved is the first Resolved by an official.
-	officialResolved time.Time
-	last             time.Time // event
+	officialResolved instant
+	last             instant // event
 
 	status     complaint.Status
 	mergedInto string
 	// cancelledAt and resolvedAt are set while the case is cancelled, or resolved.
-	cancelledAt time.Time
-	resolvedAt  time.Time
-	waiting     time.Time // oldest word of the citizen that awaits a reply
+	cancelledAt instant
+	resolvedAt  instant
+	waiting     instant // oldest word of the citizen that awaits a reply
 
-	phases []phase
-	cycles []cycle // the last one may last
+	phases list[phase]
+	cycles list[cycle] // the last one may last
+}
+
+// list is a slice whose first elements need no allocation.
+type list[T any] struct {
+	few  [8]T
+	n    int
+	more []T // all of them, once they are not few
+}
+
+func (l *list[T]) all() []T {
+	if l.more != nil {
+		return l.more
+	}
+	return l.few[:l.n]
+}
+
+func (l *list[T]) add(v T) {
+	switch {
+	case l.more != nil:
+		l.more = append(l.more, v)
+	case l.n < len(l.few):
+		l.few[l.n] = v
+		l.n++
+	default:
+		l.more = append(append([]T{}, l.few[:]...), v)
+	}
+}
+
+// last is the latest element, nil if there is none.
+func (l *list[T]) last() *T {
+	all := l.all()
+	if len(all) == 0 {
+		return nil
+	}
+	return &all[len(all)-1]
 }
 
 // known lists the events that are known at the instant of evaluation, in their order and each once. The
@@ -94,6 +127,9 @@ func compare(a, b *complaint.Event) int {
 	}
 	if order := cmp.Or(cmp.Compare(a.Actor, b.Actor), cmp.Compare(a.To, b.To), cmp.Compare(a.Into, b.Into), cmp.Compare(a.Text, b.Text)); order != 0 {
 		return order
+	}
+	if maps.Equal(a.Attributes, b.Attributes) {
+		return 0
 	}
 	return slices.Compare(flat(a.Attributes), flat(b.Attributes))
 }
@@ -132,38 +168,39 @@ func distinct(events []*complaint.Event) []*complaint.Event {
 }
 
 // receivedAt is the earliest Received among ordered events.
-func receivedAt(events []*complaint.Event) time.Time {
+func receivedAt(events []*complaint.Event) instant {
 	for _, e := range events {
 		if e.Kind == complaint.KindReceived {
-			return e.OccurredAt
+			return instantOf(e.OccurredAt)
 		}
 	}
-	return time.Time{}
+	return none
 }
 
 // read takes in the events in their order.
-func (h *history) read(events []*complaint.Event) {
+func (h *history) read(p *Policy, events []*complaint.Event) {
 	h.status = complaint.StatusOpen
 	for _, e := range events {
-		h.last = e.OccurredAt
+		at := instantOf(e.OccurredAt)
+		h.last = at
 		switch e.Kind {
 		case complaint.KindReceived:
-			h.receive(e)
+			h.receive(at)
 		case complaint.KindCitizenMessage:
-			h.message(e.OccurredAt)
+			h.message(at)
 		case complaint.KindAcknowledged, complaint.KindAnswered:
-			h.reply(e)
+			h.reply(p, e, at)
 		case complaint.KindAssigned:
-			first(&h.assigned, e.OccurredAt)
+			first(&h.assigned, at)
 		case complaint.KindStatusChanged:
-			h.change(e)
+			h.change(e, at)
 		case complaint.KindMerged:
-			h.cancel(e.OccurredAt)
+			h.cancel(at)
 			h.mergedInto = e.Into
 		case complaint.KindReplyNotNeeded:
 			// Before the first answer there is nobody to say so: a complaint needs one.
-			if !h.answered.IsZero() {
-				h.settle(e.OccurredAt)
+			if h.answered != none {
+				h.settle(at)
 			}
 		case complaint.KindEdited, complaint.KindRedacted:
 			// Neither is a word of the citizen or of the city.
@@ -171,54 +208,54 @@ func (h *history) read(events []*complaint.Event) {
 	}
 }
 
-func first(t *time.Time, at time.Time) {
-	if t.IsZero() {
+// first notes when something happened for the first time.
+func first(t *instant, at instant) {
+	if *t == none {
 		*t = at
 	}
 }
 
 // receive opens the case; a later Received is one more message.
-func (h *history) receive(e *complaint.Event) {
-	if !h.received.IsZero() {
-		h.message(e.OccurredAt)
+func (h *history) receive(at instant) {
+	if h.received != none {
+		h.message(at)
 		return
 	}
-	h.received = e.OccurredAt
-	if h.answered.IsZero() {
-		h.waiting = e.OccurredAt
+	h.received = at
+	if h.answered == none {
+		h.waiting = at
 	}
 }
 
-func (h *history) message(at time.Time) {
+func (h *history) message(at instant) {
 	first(&h.waiting, at)
-	if n := len(h.cycles); !h.answered.IsZero() && (n == 0 || !h.cycles[n-1].stop.IsZero()) {
-		h.cycles = append(h.cycles, cycle{start: at})
+	if last := h.cycles.last(); h.answered != none && (last == nil || last.stop != none) {
+		h.cycles.add(cycle{start: at})
 	}
 }
 
-func (h *history) reply(e *complaint.Event) {
-	if !h.policy.counts(e.Actor) {
+func (h *history) reply(p *Policy, e *complaint.Event, at instant) {
+	if !p.counts(e.Actor) {
 		return
 	}
-	first(&h.acknowledged, e.OccurredAt)
-	if e.Kind == complaint.KindAcknowledged || h.policy.onlyThanks(e) {
+	first(&h.acknowledged, at)
+	if e.Kind == complaint.KindAcknowledged || p.onlyThanks(e) {
 		return
 	}
-	first(&h.replied, e.OccurredAt)
-	first(&h.answered, e.OccurredAt)
-	h.settle(e.OccurredAt)
+	first(&h.replied, at)
+	first(&h.answered, at)
+	h.settle(at)
 }
 
 // settle ends the wait for a reply.
-func (h *history) settle(at time.Time) {
-	h.waiting = time.Time{}
-	if n := len(h.cycles); n > 0 && h.cycles[n-1].stop.IsZero() {
-		h.cycles[n-1].stop = at
+func (h *history) settle(at instant) {
+	h.waiting = none
+	if last := h.cycles.last(); last != nil && last.stop == none {
+		last.stop = at
 	}
 }
 
-func (h *history) change(e *complaint.Event) {
-	at := e.OccurredAt
+func (h *history) change(e *complaint.Event, at instant) {
 	switch {
 	case e.To == complaint.StatusResolved:
 		// As an answer every Resolved counts, also one that repeats the status: it is a word of the city.
@@ -230,47 +267,47 @@ func (h *history) change(e *complaint.Event) {
 			}
 		}
 		h.settle(at)
-		if h.cancelledAt.IsZero() {
+		if h.cancelledAt == none {
 			first(&h.resolvedAt, at)
 		}
 	case e.To.Cancels():
 		h.cancel(at)
 	default:
-		h.reopen(e)
+		h.reopen(e.To, at)
 	}
 	h.status = e.To
 	h.enter(at)
 }
 
 // cancel takes the case out of the city's hands; what takes it out once more changes nothing.
-func (h *history) cancel(at time.Time) {
+func (h *history) cancel(at instant) {
 	first(&h.cancelledAt, at)
 	h.enter(at)
 }
 
 // reopen is a change to a status in which the city has the case in hand. Only Reopened takes back that
 // it was merged: a status alone does not undo that.
-func (h *history) reopen(e *complaint.Event) {
-	if h.mergedInto != "" && e.To != complaint.StatusReopened {
+func (h *history) reopen(to complaint.Status, at instant) {
+	if h.mergedInto != "" && to != complaint.StatusReopened {
 		return
 	}
-	if !h.resolvedAt.IsZero() && h.answered.IsZero() && !h.received.IsZero() {
-		first(&h.waiting, e.OccurredAt)
+	if h.resolvedAt != none && h.answered == none && h.received != none {
+		first(&h.waiting, at)
 	}
-	h.mergedInto, h.cancelledAt, h.resolvedAt = "", time.Time{}, time.Time{}
+	h.mergedInto, h.cancelledAt, h.resolvedAt = "", none, none
 }
 
 // enter begins a phase, if anything changed.
-func (h *history) enter(at time.Time) {
+func (h *history) enter(at instant) {
 	kind := pausing(h.status)
-	if !h.cancelledAt.IsZero() {
+	if h.cancelledAt != none {
 		kind |= phaseCancelled
 	}
-	if !h.resolvedAt.IsZero() {
+	if h.resolvedAt != none {
 		kind |= phaseResolved
 	}
-	if n := len(h.phases); n > 0 && h.phases[n-1].kind == kind || n == 0 && kind == 0 {
+	if last := h.phases.last(); last != nil && last.kind == kind || last == nil && kind == 0 {
 		return
 	}
-	h.phases = append(h.phases, phase{from: at, kind: kind})
+	h.phases.add(phase{from: at, kind: kind})
 }

@@ -23,7 +23,7 @@ type Policy struct {
 	// answeredBy are the actors whose answers and acknowledgements count.
 	answeredBy      []complaint.Actor
 	acknowledgement *expr.Program
-	enforceFrom     time.Time
+	enforceFrom     instant
 	objective       *ObjectiveValue
 	rules           []rule
 }
