@@ -23,6 +23,7 @@ import (
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/controllers"
 	restsource "github.com/tanggap/tanggap/internal/channel/rest"
+	"github.com/tanggap/tanggap/internal/channel/webhook"
 	"github.com/tanggap/tanggap/internal/field"
 	"github.com/tanggap/tanggap/internal/metrics/guard"
 )
@@ -158,6 +159,10 @@ func newSourceCheck() (func(*v1alpha1.ComplaintChannel) error, error) {
 	if err != nil {
 		return nil, err
 	}
+	webhookType, err := webhook.New()
+	if err != nil {
+		return nil, err
+	}
 	return func(channel *v1alpha1.ComplaintChannel) error {
 		if zone := channel.Spec.AssumeTimeZone; zone != "" {
 			if _, err := time.LoadLocation(zone); err != nil {
@@ -166,6 +171,9 @@ func newSourceCheck() (func(*v1alpha1.ComplaintChannel) error, error) {
 		}
 		if source := channel.Spec.Source.REST; source != nil {
 			return field.Within("source.rest", restType.Validate(source))
+		}
+		if source := channel.Spec.Source.Webhook; source != nil {
+			return field.Within("source.webhook", webhookType.Validate(source))
 		}
 		return nil
 	}, nil
