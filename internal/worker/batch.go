@@ -86,8 +86,7 @@ func textBytes(e *complaint.Event) int {
 // asError is err as an *channel.Error. What a source returns besides may hold anything, so nothing of
 // it is passed on.
 func asError(err error) *channel.Error {
-	var e *channel.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*channel.Error](err); ok {
 		return e
 	}
 	return &channel.Error{Reason: ledgerapi.ReasonInternal, Message: "the source failed in an unexpected way", Err: err}

@@ -85,9 +85,10 @@ func (e *hook) serve(w http.ResponseWriter, req *http.Request) {
 		}
 		e.logger.Error("Recovered from a panic of the source", "stack", stack(cause))
 		e.problem(ledgerapi.ReasonInternal, "the source failed in an unexpected way; the worker's log has the place", 1)
-		if recorder.status == 0 {
-			http.Error(recorder, "The delivery could not be processed.", http.StatusInternalServerError)
+		if recorder.status != 0 {
+			return
 		}
+		http.Error(recorder, "The delivery could not be processed.", http.StatusInternalServerError)
 	}()
 	e.handler.ServeHTTP(recorder, req)
 	if recorder.status == 0 {

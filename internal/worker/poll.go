@@ -93,7 +93,7 @@ func (r *runner) pollSucceeded(source channel.Poller, sink *pollSink, started ti
 // pollFailed notes a poll that did not get to its end.
 func (r *runner) pollFailed(sink *pollSink, failure *channel.Error) {
 	r.metrics.failed.Inc()
-	r.tracker.takeProblem() // what stopped the poll says more
+	_, _ = r.tracker.takeProblem() // what stopped the poll says more
 	if sink.conflict {
 		// The other worker reads the source; this one goes on from where that one is.
 		r.logger.Warn("Found the position moved by another worker")

@@ -21,14 +21,8 @@ import (
 // present is when the simulated clock of these tests begins.
 func present() time.Time { return time.Date(2026, 11, 2, 3, 0, 0, 0, time.UTC) }
 
-// simulate runs a test on a simulated clock that starts at present.
-func simulate(t *testing.T, test func(t *testing.T)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		<-time.After(time.Until(present()))
-		test(t)
-	})
-}
+// beginAtPresent sets the simulated clock of a test, which begins long before anybody complained.
+func beginAtPresent() { <-time.After(time.Until(present())) }
 
 // start runs the sources of a worker without its servers; they stop at the end of the test.
 func start(t *testing.T, config Config, options Options) *Worker {
@@ -52,7 +46,8 @@ func after(d time.Duration) {
 }
 
 func TestPollsStartAtTheirIntervalWithJitter(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		var starts []time.Duration
 		begin := time.Now()
 		source := &fakePoller{interval: time.Minute}
@@ -74,7 +69,8 @@ func TestPollsStartAtTheirIntervalWithJitter(t *testing.T) {
 }
 
 func TestFailedPollsBackOffUntilOneSucceeds(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		var starts []time.Duration
 		last := time.Now()
 		outcomes := []error{
@@ -118,7 +114,8 @@ func TestFailedPollsBackOffUntilOneSucceeds(t *testing.T) {
 }
 
 func TestBackOffEndsAtFiveMinutes(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		var polls atomic.Int64
 		source := &fakePoller{interval: time.Second}
 		source.poll = func(context.Context, json.RawMessage, channel.Sink) error {
@@ -136,7 +133,8 @@ func TestBackOffEndsAtFiveMinutes(t *testing.T) {
 }
 
 func TestAPollBeginsWhereTheLedgerSays(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		ledger := newFakeLedger()
 		ledger.cursors["dsw"], ledger.generation["dsw"] = json.RawMessage(`3`), 7
 		ledger.fate = func(n int, operation string) fate {
@@ -167,7 +165,8 @@ func TestTheLedgerIsAwayAtAnyMoment(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			// One run for each moment at which the ledger goes away, for five requests.
 			for moment := range 25 {
-				simulate(t, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					beginAtPresent()
 					ledger := newFakeLedger()
 					ledger.fate = func(n int, operation string) fate {
 						if n >= moment && n < moment+5 {
@@ -194,7 +193,8 @@ func TestTheLedgerIsAwayAtAnyMoment(t *testing.T) {
 }
 
 func TestAWorkerWhosePositionWasMovedGoesOnFromThere(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		ledger := newFakeLedger()
 		var length atomic.Int64
 		length.Store(4)
@@ -222,7 +222,8 @@ func TestAWorkerWhosePositionWasMovedGoesOnFromThere(t *testing.T) {
 }
 
 func TestTroubleOfOneChannelLeavesTheOthersAlone(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		panicking := &fakePoller{interval: time.Second, poll: func(context.Context, json.RawMessage, channel.Sink) error { panic("0812-0000-0000") }}
 		wedged := make(chan struct{})
 		stuck := &fakePoller{interval: time.Second, poll: func(context.Context, json.RawMessage, channel.Sink) error { <-wedged; return nil }}
@@ -248,7 +249,8 @@ func TestTroubleOfOneChannelLeavesTheOthersAlone(t *testing.T) {
 }
 
 func TestAPollIsCalledOffCleanly(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		source := &fakePoller{interval: time.Second, closed: make(chan struct{})}
 		source.poll = func(ctx context.Context, _ json.RawMessage, _ channel.Sink) error {
 			<-ctx.Done()
@@ -270,7 +272,8 @@ func TestAPollIsCalledOffCleanly(t *testing.T) {
 }
 
 func TestAnOpenFailureIsReportedAndMendsItself(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		var mended atomic.Bool
 		source := newLogPoller(1, func() int { return 1 }, present())
 		kind := fakeType{pollType, func(channel.Settings) (channel.Source, error) {
@@ -295,7 +298,8 @@ func TestAnOpenFailureIsReportedAndMendsItself(t *testing.T) {
 }
 
 func TestTheMessageOfASpecificationsFaultIsShown(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		kind := fakeType{pollType, func(channel.Settings) (channel.Source, error) {
 			return nil, errors.New("mapping.events[0].at: undeclared reference")
 		}}
@@ -327,7 +331,8 @@ func batchPoller(batches ...channel.Batch) *fakePoller {
 }
 
 func TestALargeBatchIsSplitAndItsPositionComesLast(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		events := make([]complaint.Event, 2500)
 		for i := range events {
 			events[i] = received(i, present())
@@ -366,7 +371,8 @@ func TestALargeBatchIsSplitAndItsPositionComesLast(t *testing.T) {
 }
 
 func TestEventsThatBreakARuleAreCountedAndTheOthersKept(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		bad := received(1, present())
 		bad.CaseID = ""
 		refused := received(2, present())
@@ -392,7 +398,8 @@ func TestEventsThatBreakARuleAreCountedAndTheOthersKept(t *testing.T) {
 }
 
 func TestASourceOfWhichNothingIsUnderstoodIsLost(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		source := &fakePoller{interval: time.Minute}
 		source.poll = func(_ context.Context, _ json.RawMessage, sink channel.Sink) error {
 			sink.Problem(ledgerapi.ReasonMappingFailed, "events[0].at: no such key", 3)
@@ -447,7 +454,8 @@ func TestWhatAPollHasObserved(t *testing.T) {
 			}, want: new(present().Add(-time.Minute)), state: ledgerapi.SourceConnected, succeeded: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			simulate(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				beginAtPresent()
 				ledger := newFakeLedger()
 				start(t, configOf("dsw:poll"), optionsOf(ledger, opens(pollType, test.source())))
 				after(2 * time.Second)
@@ -464,7 +472,8 @@ func TestWhatAPollHasObserved(t *testing.T) {
 }
 
 func TestOpenCasesOfAllPagesAreListed(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		ledger := newFakeLedger()
 		ledger.open["dsw"] = []string{"a", "b", "c", "d", "e"}
 		var got []string
@@ -487,7 +496,8 @@ func TestOpenCasesOfAllPagesAreListed(t *testing.T) {
 }
 
 func TestAPositionThatIsTooLargeIsAnError(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		ledger := newFakeLedger()
 		cursor, err := json.Marshal(strings.Repeat("x", ledgerapi.MaxCursorBytes))
 		if err != nil {

@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 	var err error
 	switch os.Getenv(envRole) {
 	case "":
-		os.Exit(m.Run()) //nolint:forbidigo // main of a test
+		os.Exit(m.Run()) //nolint:gocritic // nothing is left to stop
 	case "worker":
 		err = workerProcess(ctx)
 	case "ledger":
@@ -59,7 +59,7 @@ func TestMain(m *testing.M) {
 	}
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, err)
-		os.Exit(1) //nolint:forbidigo,gocritic // main of a process of a test
+		os.Exit(1)
 	}
 }
 
@@ -84,7 +84,7 @@ func workerProcess(ctx context.Context) error {
 		URL: v1alpha1.HTTPURL(os.Getenv(envSource)), RecheckInterval: short,
 		Polling: &v1alpha1.Polling{Interval: short, RequestsPerMinute: new(int32(60_000))},
 	}
-	fmt.Println("ready") //nolint:forbidigo // for the process that started this one
+	fmt.Println("ready") // for the process that started this one
 	return New(config, options).Run(ctx)
 }
 
@@ -111,7 +111,7 @@ func ledgerProcess(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("ready") //nolint:forbidigo // for the process that started this one
+	fmt.Println("ready") // for the process that started this one
 	return ledgerserver.Serve(ctx, listener, ledgerserver.New(l, everybody{}, logger), nil, logger)
 }
 
@@ -129,7 +129,7 @@ type process struct {
 // spawn starts a process and waits until it says that it is ready.
 func spawn(t *testing.T, role string, env ...string) *process {
 	t.Helper()
-	p := &process{command: exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0])} //nolint:gosec // this very program
+	p := &process{command: exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0])}
 	p.command.Env = append(append(os.Environ(), envRole+"="+role), env...)
 	p.command.Stderr = &p.output
 	p.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -179,8 +179,8 @@ func (p *platform) run(t *testing.T, ctx context.Context, name string) { //nolin
 		event := received(n, time.Now())
 		event.ID = fmt.Sprintf("%s-%06d", name, n)
 		event.CaseID = event.ID
-		body, _ := json.Marshal([]complaint.Event{event}) // can always be written
-		for send(t, p.url, string(body)) != http.StatusNoContent {
+		body, _ := json.Marshal([]complaint.Event{event})          // can always be written
+		for send(t, p.url, string(body)) != http.StatusNoContent { //nolint:contextcheck // a delivery under way is not broken off
 			select {
 			case <-ctx.Done():
 				return // never acknowledged: it may be there or not

@@ -55,7 +55,8 @@ func startPusher(t *testing.T, ledger Ledger, change func(*Options)) *Worker {
 }
 
 func TestADeliveryIsAnsweredOnceTheLedgerHasIt(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		ledger := newFakeLedger()
 		ledger.gate = make(chan struct{})
 		w := startPusher(t, ledger, nil)
@@ -78,7 +79,8 @@ func TestADeliveryIsAnsweredOnceTheLedgerHasIt(t *testing.T) {
 }
 
 func TestDeliveriesThatWaitTravelTogether(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		ledger := newFakeLedger()
 		ledger.gate = make(chan struct{})
 		w := startPusher(t, ledger, nil)
@@ -105,7 +107,8 @@ func TestDeliveriesThatWaitTravelTogether(t *testing.T) {
 func TestPlatformsAreToldToComeAgainWhileTheLedgerIsAway(t *testing.T) {
 	for name, away := range map[string]fate{"it says so": unavailable, "the connection breaks": brokenBefore, "it does not know the channel": unknownChannel} {
 		t.Run(name, func(t *testing.T) {
-			simulate(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				beginAtPresent()
 				ledger := newFakeLedger()
 				ledger.fate = func(int, string) fate { return away }
 				w := startPusher(t, ledger, nil)
@@ -130,7 +133,8 @@ func TestPlatformsAreToldToComeAgainWhileTheLedgerIsAway(t *testing.T) {
 }
 
 func TestALedgerThatHangsIsNotWaitedFor(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		ledger := newFakeLedger()
 		ledger.gate = make(chan struct{}) // nobody opens it
 		w := startPusher(t, ledger, nil)
@@ -149,7 +153,8 @@ func TestALedgerThatHangsIsNotWaitedFor(t *testing.T) {
 }
 
 func TestAShortOutageIsNotNoticed(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		ledger := newFakeLedger()
 		until := time.Now().Add(1500 * time.Millisecond)
 		ledger.fate = func(int, string) fate {
@@ -189,7 +194,8 @@ func TestADelivererLearnsThatItsEventWasRefused(t *testing.T) {
 		"nothing was delivered": {nil, http.StatusNoContent, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			simulate(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				beginAtPresent()
 				ledger := newFakeLedger()
 				ledger.gate = make(chan struct{})
 				ledger.refuse = func(e *complaint.Event) string {
@@ -226,7 +232,8 @@ func TestADelivererLearnsThatItsEventWasRefused(t *testing.T) {
 }
 
 func TestADeliveryThatTheLedgerCannotTakeLeavesTheOthersAlone(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		ledger := newFakeLedger()
 		ledger.gate = make(chan struct{})
 		ledger.malformed = func(e *complaint.Event) bool { return e.ID == "poison" }
@@ -256,7 +263,8 @@ func TestADeliveryThatTheLedgerCannotTakeLeavesTheOthersAlone(t *testing.T) {
 }
 
 func TestTooManyDeliveriesAreTurnedAway(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		ledger := newFakeLedger()
 		ledger.gate = make(chan struct{})
 		w := startPusher(t, ledger, nil)
@@ -282,7 +290,8 @@ func TestTooManyDeliveriesAreTurnedAway(t *testing.T) {
 }
 
 func TestTheQueueIsBounded(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		ledger := newFakeLedger()
 		ledger.gate = make(chan struct{})
 		w := New(configOf("112:push"), optionsOf(ledger))
@@ -314,7 +323,8 @@ func TestTheQueueIsBounded(t *testing.T) {
 }
 
 func TestPathsOfTheWorker(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		closedType := fakeType{"closed", func(channel.Settings) (channel.Source, error) {
 			return nil, &channel.Error{Reason: ledgerapi.ReasonCredentialMissing, Message: "missing"}
 		}}
@@ -333,7 +343,8 @@ func TestPathsOfTheWorker(t *testing.T) {
 }
 
 func TestAPanicOfAHandlerIsAnsweredAndHidesWhatItSays(t *testing.T) {
-	simulate(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
 		ledger := newFakeLedger()
 		var log strings.Builder
 		w := startPusher(t, ledger, func(o *Options) { o.Logger = logTo(&log) })
@@ -400,7 +411,8 @@ func TestHowAPushSourceFares(t *testing.T) {
 			{0, away, unknown, waiting, 66 * time.Second}, {11 * time.Minute, nil, unknown, waiting, time.Minute}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			simulate(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				beginAtPresent()
 				ledger := newFakeLedger()
 				w := startPusher(t, ledger, nil)
 				for i, s := range steps {

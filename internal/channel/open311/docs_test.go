@@ -29,9 +29,12 @@ func TestTheManifestInTheDocumentationOpens(t *testing.T) {
 	}
 	var asked []v1alpha1.SecretKeyReference
 	source, err := Type{}.Open(channel.Settings{
-		Spec:       c.Spec.Source,
-		Credential: func(ref v1alpha1.SecretKeyReference) ([]byte, error) { asked = append(asked, ref); return []byte("x"), nil },
-		Now:        time.Now, After: time.After,
+		Spec: c.Spec.Source,
+		Credential: func(ref v1alpha1.SecretKeyReference) ([]byte, error) {
+			asked = append(asked, ref)
+			return []byte("x"), nil
+		},
+		Now: time.Now, After: time.After,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -193,17 +194,16 @@ func (p *poll) store(ctx context.Context, rows answer, advance func()) error {
 // events are those of one request, none if the ledger has them.
 func (p *poll) events(r *request, fresh map[requestHash][32]byte) []complaint.Event {
 	p.read[string(r.ID)] = true
-	key, print := hashOf(r), r.fingerprint()
-	if p.seen[key] == print {
+	key, said := hashOf(r), r.fingerprint()
+	if p.seen[key] == said {
 		return nil
 	}
-	fresh[key] = print
+	fresh[key] = said
 	requested, err := parseTime(r.Requested, p.translator.zone)
 	first := err == nil && requested.After(p.cursor.Through)
 	events, err := p.translator.events(r, sight{at: p.started, first: first}, p.known)
 	if err != nil {
-		var problem *channel.Error
-		if errors.As(err, &problem) {
+		if problem, ok := errors.AsType[*channel.Error](err); ok {
 			p.sink.Problem(problem.Reason, "a service request's "+problem.Message, 1)
 		}
 		return nil
@@ -215,9 +215,7 @@ func (p *poll) remember(fresh map[requestHash][32]byte) {
 	if len(p.seen)+len(fresh) > maxSeen {
 		clear(p.seen)
 	}
-	for key, print := range fresh {
-		p.seen[key] = print
-	}
+	maps.Copy(p.seen, fresh)
 }
 
 // save hands events and the cursor to the sink.
