@@ -86,7 +86,7 @@ type Sink interface {
 type Batch struct {
 	// Events need not have their Channel set; the sink sets it, and sends as many at once as the ledger takes.
 	Events []complaint.Event
-	// Cursor is where the next poll begins; nil leaves it. It is the source's own JSON.
+	// Cursor is where the next poll begins; nil leaves it. It is the source's own JSON. A Pusher has none.
 	Cursor json.RawMessage
 	// ObservedThrough is the instant through which the source has been read completely; nil leaves it.
 	ObservedThrough *time.Time
