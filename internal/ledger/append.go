@@ -24,7 +24,7 @@ const (
 )
 
 // Append stores the events of a batch that are new and, with them, the source's position. It returns
-// when both are durable. A *Refusal says why nothing was stored; any other error leaves it unknown.
+// when both are durable. A *RefusalError says why nothing was stored; any other error leaves it unknown.
 func (l *Ledger) Append(ctx context.Context, channel string, in ledgerapi.AppendRequest) (ledgerapi.AppendResponse, error) {
 	l.mu.RLock()
 	rules := l.policy.Channel(channel)

@@ -33,7 +33,7 @@ type CaseQuery struct {
 	Limit int
 }
 
-// Cases is a page of cases. A *Refusal says what is wrong with the query.
+// Cases is a page of cases. A *RefusalError says what is wrong with the query.
 func (l *Ledger) Cases(ctx context.Context, q CaseQuery) (ledgerapi.CaseList, error) {
 	query, err := q.page()
 	if err != nil {

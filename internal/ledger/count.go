@@ -96,8 +96,10 @@ func (c *clockRecord) decide(y *cycle, now verdict, why cause, counted func(verd
 // stoppedBySomebody is false for a clock that goes on, and for one that was past due when the case
 // was taken out of the city's hands.
 func stoppedBySomebody(c *sla.ClockState, derived *sla.Case) bool {
-	return !c.StoppedAt.IsZero() && (c.State == sla.Met || c.State == sla.Breached) &&
-		!(derived.Cancelled && c.StoppedAt.Equal(derived.CancelledAt))
+	if c.StoppedAt.IsZero() || derived.Cancelled && c.StoppedAt.Equal(derived.CancelledAt) {
+		return false
+	}
+	return c.State == sla.Met || c.State == sla.Breached
 }
 
 // observe adds the time to the stop of a clock to the histograms.
@@ -114,8 +116,9 @@ func columnOf(v verdict) int {
 		return clockMet
 	case breached:
 		return clockBreached
+	default:
+		return clockCancelled
 	}
-	return clockCancelled
 }
 
 // with is c with cycle n replaced, or added at the end.

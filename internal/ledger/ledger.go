@@ -226,7 +226,7 @@ func (l *Ledger) State(channel string) (ledgerapi.ChannelState, error) {
 	}, nil
 }
 
-func unknownChannel() *Refusal {
+func unknownChannel() *RefusalError {
 	return refuse(NotFound, "the policy of this ledger does not name the channel")
 }
 

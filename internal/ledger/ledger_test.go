@@ -169,7 +169,7 @@ func TestAppendRefusesWithAReason(t *testing.T) {
 			d.Channels["closed"] = closed
 			f.policy(d)
 			_, err := f.ledger.Append(t.Context(), test.channel, test.request)
-			var refusal *Refusal
+			var refusal *RefusalError
 			if !errors.As(err, &refusal) || refusal.Reason != test.reason || !strings.Contains(refusal.Message, test.message) {
 				t.Errorf("The error is %v; want reason %d with %q", err, test.reason, test.message)
 			}
@@ -296,7 +296,7 @@ func TestAPolicyWithAFaultChangesNothing(t *testing.T) {
 	bad.SLAs = map[string]sla.Spec{"city": spec}
 	bad.Channels["new"] = policy.Channel{Type: "rest", SLA: "missing"}
 	_, err := f.ledger.PutPolicy(t.Context(), bad.Seal())
-	var refusal *Refusal
+	var refusal *RefusalError
 	if !errors.As(err, &refusal) || refusal.Reason != Invalid ||
 		!strings.Contains(refusal.Message, "slas.city.rules[0].match") || !strings.Contains(refusal.Message, "channels.new.sla") {
 		t.Errorf("The error is %v; want both faults with their fields", err)
@@ -517,19 +517,20 @@ func TestARequestThatCannotBeDoneHarmsNoOther(t *testing.T) {
 		_, err := f.ledger.Append(context.Background(), "dsw", ledgerapi.AppendRequest{Events: []complaint.Event{received("C1", monday)}})
 		results <- err
 	}()
-	for !func() bool {
-		f.ledger.queue.mu.Lock()
-		defer f.ledger.queue.mu.Unlock()
-		return len(f.ledger.queue.own) == len(jobs) && len(f.ledger.queue.turn) == 1
-	}() {
-		time.Sleep(time.Millisecond) // a condition that nothing signals
+	deadline := time.After(20 * time.Second)
+	for f.ledger.Stats().Waiting < int64(len(jobs)+2) {
+		select {
+		case <-deadline:
+			t.Fatal("The requests were not queued")
+		case <-time.After(time.Millisecond): // nothing signals it
+		}
 	}
 	close(hold)
 	failed := 0
 	for range len(jobs) + 1 {
 		if err := <-results; err != nil {
 			failed++
-			var refusal *Refusal
+			var refusal *RefusalError
 			if !errors.As(err, &refusal) || refusal.Reason != Unavailable || refusal.RetryAfter == 0 {
 				t.Errorf("The error is %v; want one to retry", err)
 			}

@@ -76,7 +76,7 @@ func (q *queue) put(r *request) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
-		return &Refusal{Reason: Unavailable, Message: "the ledger is stopping, try again", RetryAfter: retryAfter}
+		return &RefusalError{Reason: Unavailable, Message: "the ledger is stopping, try again", RetryAfter: retryAfter}
 	}
 	if r.channel == "" {
 		q.own = append(q.own, r)
@@ -87,7 +87,7 @@ func (q *queue) put(r *request) error {
 		}
 		// A request alone is always taken: its size was bounded before.
 		if q.bytes > 0 && q.bytes+r.bytes > maxQueueBytes || l.bytes > 0 && l.bytes+r.bytes > maxLaneBytes {
-			return &Refusal{Reason: Unavailable, Message: "the ledger has more to store than it can hold, try again", RetryAfter: retryAfter}
+			return &RefusalError{Reason: Unavailable, Message: "the ledger has more to store than it can hold, try again", RetryAfter: retryAfter}
 		}
 		if len(l.waiting) == 0 {
 			q.lanes[r.channel] = l

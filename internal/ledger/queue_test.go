@@ -44,8 +44,7 @@ func TestTheQueueIsBoundedAsAWholeAndForEachChannel(t *testing.T) {
 		t.Helper()
 		for {
 			err := q.put(&request{channel: channel, bytes: bytes})
-			var refusal *Refusal
-			if errors.As(err, &refusal) {
+			if refusal, ok := errors.AsType[*RefusalError](err); ok {
 				if refusal.Reason != Unavailable || refusal.RetryAfter == 0 {
 					t.Errorf("The refusal is %v; want one to retry", refusal)
 				}
@@ -86,7 +85,7 @@ func TestAClosedQueueGivesOutWhatWaitsAndTakesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	q.close()
-	var refusal *Refusal
+	var refusal *RefusalError
 	if err := q.put(&request{channel: "dsw"}); !errors.As(err, &refusal) || refusal.Reason != Unavailable {
 		t.Errorf("A closed queue gives %v", err)
 	}

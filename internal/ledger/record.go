@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/store"
 	"github.com/tanggap/tanggap/internal/sla"
 )
@@ -133,8 +132,6 @@ func (s *caseState) save() error {
 	s.row.State = state
 	return nil
 }
-
-func (s *caseState) key() complaint.CaseKey { return s.row.CaseKey }
 
 func micros(t time.Time) int64 {
 	if t.IsZero() {

@@ -22,8 +22,8 @@ const (
 	Unavailable                   // try again later
 )
 
-// Refusal is why a request was not done. Its text is for the caller and holds no content.
-type Refusal struct {
+// RefusalError is why a request was not done. Its text is for the caller and holds no content.
+type RefusalError struct {
 	Reason  Reason
 	Message string
 	// RetryAfter is when to try again; with Unavailable only.
@@ -33,7 +33,7 @@ type Refusal struct {
 }
 
 // Error implements error.
-func (r *Refusal) Error() string {
+func (r *RefusalError) Error() string {
 	if r.Cause != nil {
 		return r.Message + ": " + r.Cause.Error()
 	}
@@ -41,18 +41,18 @@ func (r *Refusal) Error() string {
 }
 
 // Unwrap gives the cause.
-func (r *Refusal) Unwrap() error { return r.Cause }
+func (r *RefusalError) Unwrap() error { return r.Cause }
 
-func refuse(reason Reason, format string, args ...any) *Refusal {
-	return &Refusal{Reason: reason, Message: fmt.Sprintf(format, args...)}
+func refuse(reason Reason, format string, args ...any) *RefusalError {
+	return &RefusalError{Reason: reason, Message: fmt.Sprintf(format, args...)}
 }
 
 // retryAfter is what a caller is asked to wait when the ledger is overloaded or its storage fails.
 const retryAfter = time.Second
 
 // unavailable says in the caller's words why the storage did not take a request.
-func unavailable(err error) *Refusal {
-	r := &Refusal{Reason: Unavailable, RetryAfter: retryAfter, Cause: err, Message: "the ledger could not store this, try again"}
+func unavailable(err error) *RefusalError {
+	r := &RefusalError{Reason: Unavailable, RetryAfter: retryAfter, Cause: err, Message: "the ledger could not store this, try again"}
 	switch {
 	case errors.Is(err, store.ErrFull):
 		r.Message, r.RetryAfter = "the ledger's storage is full", 10*retryAfter

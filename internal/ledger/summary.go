@@ -119,6 +119,7 @@ func addToChannel(c *ledgerapi.ChannelSummary, k figureKey, v *values) {
 			c.Corrections = map[string]int64{}
 		}
 		c.Corrections[k.labels[1]] = v[correctionCount]
+	default: // not of one channel alone
 	}
 }
 

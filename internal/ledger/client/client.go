@@ -257,8 +257,7 @@ func (c *Client) request(ctx context.Context, r call) (*http.Request, error) {
 // withoutURL drops the method and address that net/http puts before an error: the caller knows them,
 // and a case's page position stands in the address.
 func withoutURL(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err
 	}
 	return err

@@ -41,8 +41,7 @@ func Retryable(err error) bool {
 	if err == nil {
 		return false
 	}
-	var refusal *Error
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*Error](err); ok {
 		return refusal.Retryable()
 	}
 	var broken *transportError
@@ -58,8 +57,7 @@ func Conflict(err error) bool {
 
 // RetryAfter is how long the ledger asked to wait; 0 when it did not say.
 func RetryAfter(err error) time.Duration {
-	var refusal *Error
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*Error](err); ok {
 		return refusal.RetryAfter
 	}
 	return 0

@@ -38,7 +38,7 @@ func answer(w http.ResponseWriter, status int, body any) {
 
 // refused answers with the reason for which the ledger did not do a request.
 func (s *Server) refused(w http.ResponseWriter, r *http.Request, err error) {
-	var refusal *ledger.Refusal
+	var refusal *ledger.RefusalError
 	if !errors.As(err, &refusal) {
 		if r.Context().Err() != nil {
 			return // who asked has gone

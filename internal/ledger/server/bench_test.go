@@ -138,6 +138,7 @@ type load struct {
 }
 
 func (l *load) run(b *testing.B, url string, connections int, d time.Duration, body func() []byte) {
+	b.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
@@ -201,6 +202,7 @@ type entry struct {
 }
 
 func newDurableLimit(b *testing.B, path string) *durableLimit {
+	b.Helper()
 	file, err := os.Create(path)
 	if err != nil {
 		b.Fatal(err)

@@ -69,7 +69,7 @@ func serveUntilKilled(dir string) error {
 		return err
 	}
 	fmt.Println(listener.Addr())
-	return http.Serve(listener, New(l, anyToken{}, slog.New(slog.DiscardHandler))) //nolint:gosec // a test's server
+	return http.Serve(listener, New(l, anyToken{}, slog.New(slog.DiscardHandler)))
 }
 
 // TestWhatWasAcknowledgedSurvivesAKill kills the ledger at random moments while four workers append
@@ -90,7 +90,7 @@ func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	var workers []*appender
 	for _, channel := range []string{"dsw", "sigap", "112", "wa"} {
-		workers = append(workers, &appender{channel: channel, random: rand.New(rand.NewPCG(seed, uint64(len(workers)+1))), acknowledged: map[string]bool{}})
+		workers = append(workers, &appender{t: t, channel: channel, random: rand.New(rand.NewPCG(seed, uint64(len(workers)+1))), acknowledged: map[string]bool{}})
 	}
 	for range rounds {
 		victim, address := startVictim(t, dir)
@@ -101,9 +101,9 @@ func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		for _, w := range workers {
-			running.Go(func() { w.run(ctx, t, c) })
+			running.Go(func() { w.run(ctx, c) })
 		}
-		time.Sleep(time.Duration(random.IntN(150)) * time.Millisecond) // the random moment itself
+		<-time.After(time.Duration(random.IntN(150)) * time.Millisecond) // the random moment itself
 		if err := victim.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -149,13 +149,15 @@ func startVictim(t *testing.T, dir string) (*exec.Cmd, string) {
 // appender is a worker of one channel: it sends batch after batch with a cursor, and after a failure
 // goes on from where the ledger says it is.
 type appender struct {
+	t            *testing.T
 	channel      string
 	random       *rand.Rand
 	batch        int
 	acknowledged map[string]bool
 }
 
-func (w *appender) run(ctx context.Context, t *testing.T, c *client.Client) {
+func (w *appender) run(ctx context.Context, c *client.Client) {
+	t := w.t
 	state, err := c.Channel(ctx, w.channel)
 	if err != nil {
 		return // killed before the first request

@@ -59,9 +59,6 @@ const drain = 20 * time.Second
 
 // Serve answers requests at the listener until ctx ends, and then finishes what has begun.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler, config *tls.Config, log *slog.Logger) error {
-	// Long polls end when the server begins to stop, not after their wait.
-	requests, end := context.WithCancel(context.Background())
-	defer end()
 	server := &http.Server{
 		Handler:           handler,
 		TLSConfig:         config,
@@ -71,7 +68,9 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, con
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		BaseContext:       func(net.Listener) context.Context { return context.WithValue(requests, stopping{}, ctx.Done()) },
+	}
+	if s, ok := handler.(*Server); ok {
+		server.RegisterOnShutdown(s.stop)
 	}
 	if config != nil {
 		listener = tls.NewListener(listener, config)
@@ -93,22 +92,4 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, con
 		return fmt.Errorf("stopping the server: %w", err)
 	}
 	return nil
-}
-
-// stopping is the key of a channel that is closed when the server begins to stop.
-type stopping struct{}
-
-// untilStopping is the request's context, ended as well when the server begins to stop.
-func untilStopping(r *http.Request) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(r.Context())
-	if done, ok := r.Context().Value(stopping{}).(<-chan struct{}); ok {
-		go func() {
-			select {
-			case <-done:
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
-	}
-	return ctx, cancel
 }

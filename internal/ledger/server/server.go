@@ -3,9 +3,11 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -34,11 +36,16 @@ type Server struct {
 	log      *slog.Logger
 	bodies   *semaphore.Weighted
 	mux      *http.ServeMux
+	// stopping is closed when the server begins to stop: a long poll ends then, and not after its wait.
+	stopping chan struct{}
+	stop     func()
 }
 
 // New is a server of the ledger.
 func New(l *ledger.Ledger, reviewer TokenReviewer, log *slog.Logger) *Server {
 	s := &Server{ledger: l, reviewer: reviewer, log: log, bodies: semaphore.NewWeighted(maxBodies), mux: http.NewServeMux()}
+	s.stopping = make(chan struct{})
+	s.stop = sync.OnceFunc(func() { close(s.stopping) })
 	s.mux.HandleFunc("POST /v1/channels/{channel}/events", s.writer(s.appendEvents))
 	s.mux.HandleFunc("POST /v1/channels/{channel}/report", s.writer(s.report))
 	s.mux.HandleFunc("GET /v1/channels/{channel}", s.writer(s.channelState))
@@ -122,8 +129,15 @@ func (s *Server) summary(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	ctx, cancel := untilStopping(r)
+	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
+	go func() {
+		select {
+		case <-s.stopping:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	summary, err := s.ledger.Summary(ctx, after, min(wait, maxWait))
 	switch {
 	case err != nil && r.Context().Err() == nil:

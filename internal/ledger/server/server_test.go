@@ -568,11 +568,12 @@ func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }
 // waitFor waits for a condition that nothing signals.
 func waitFor(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.After(20 * time.Second)
 	for !is() {
-		if time.Now().After(deadline) {
+		select {
+		case <-deadline:
 			t.Fatalf("Waited in vain for %s", what)
+		case <-time.After(2 * time.Millisecond):
 		}
-		time.Sleep(2 * time.Millisecond)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"testing"
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -24,7 +23,8 @@ type model struct {
 
 // equalsModel runs a random history on one store, which is far cheaper than one for each history:
 // every history has channels of its own.
-func equalsModel(t *testing.T, open func() store.Store) {
+func equalsModel(h harness) {
+	t, open := h.t, h.open
 	s := opened(t, open)
 	history := 0
 	rapid.Check(t, func(rt *rapid.T) {

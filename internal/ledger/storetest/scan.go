@@ -3,7 +3,6 @@ package storetest
 import (
 	"fmt"
 	"slices"
-	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,7 +11,8 @@ import (
 	"github.com/tanggap/tanggap/internal/ledger/store"
 )
 
-func scansAreOrdered(t *testing.T, open func() store.Store) {
+func scansAreOrdered(h harness) {
+	t, open := h.t, h.open
 	s := opened(t, open)
 	const text, handles = store.ContentText, store.ContentHandles
 	var cases []store.Case
@@ -89,7 +89,8 @@ func scansAreOrdered(t *testing.T, open func() store.Store) {
 	})
 }
 
-func reportersAreFound(t *testing.T, open func() store.Store) {
+func reportersAreFound(h harness) {
+	t, open := h.t, h.open
 	s := opened(t, open)
 	var cases []store.Case
 	for i, p := range []string{"a", "a", "a", "b", ""} {
@@ -119,7 +120,8 @@ func reportersAreFound(t *testing.T, open func() store.Store) {
 	})
 }
 
-func oldestFollows(t *testing.T, open func() store.Store) {
+func oldestFollows(h harness) {
+	t, open := h.t, h.open
 	s := opened(t, open)
 	want := func(what string, oldest ...time.Time) {
 		t.Helper()
@@ -145,7 +147,8 @@ func oldestFollows(t *testing.T, open func() store.Store) {
 	want("After all answers", none, instant(3), none)
 }
 
-func figuresAdd(t *testing.T, open func() store.Store) {
+func figuresAdd(h harness) {
+	t, open := h.t, h.open
 	s := opened(t, open)
 	add := func(figures ...store.Figures) {
 		t.Helper()
@@ -169,7 +172,8 @@ func figuresAdd(t *testing.T, open func() store.Store) {
 	}
 }
 
-func channelsAreReplaced(t *testing.T, open func() store.Store) {
+func channelsAreReplaced(h harness) {
+	t, open := h.t, h.open
 	s := opened(t, open)
 	sigap := store.Channel{
 		Name: "sigap", Cursor: []byte(`{"page":2}`), Generation: 7, ObservedThrough: instant(1), LastEventAt: instant(2), Report: []byte("{}"),
@@ -216,7 +220,8 @@ func channelsAreReplaced(t *testing.T, open func() store.Store) {
 	})
 }
 
-func pagesGoThrough(t *testing.T, open func() store.Store) {
+func pagesGoThrough(h harness) {
+	t, open := h.t, h.open
 	s := opened(t, open)
 	var cases []store.Case
 	var all []string

@@ -20,9 +20,17 @@ import (
 // it was closed.
 type Factory func(t *testing.T) (open func() store.Store)
 
+// harness is what a test of the suite has.
+type harness struct {
+	t *testing.T
+	// open opens the test's storage; it is closed before it is opened again.
+	open func() store.Store
+}
+
 // Run runs the suite.
 func Run(t *testing.T, factory Factory) {
-	for name, test := range map[string]func(*testing.T, func() store.Store){
+	t.Helper()
+	for name, test := range map[string]func(harness){
 		"an event comes back as it was given":                      eventsComeBack,
 		"an event is kept once":                                    eventsAreKeptOnce,
 		"a case comes back as it was put, whatever was changed":    casesComeBack,
@@ -43,7 +51,7 @@ func Run(t *testing.T, factory Factory) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, factory(t))
+			test(harness{t, factory(t)})
 		})
 	}
 }
@@ -141,7 +149,8 @@ func eventsOf(t *testing.T, s store.Store, keys ...complaint.CaseKey) (events []
 	return events
 }
 
-func eventsComeBack(t *testing.T, open func() store.Store) {
+func eventsComeBack(h harness) {
+	t, open := h.t, h.open
 	s := opened(t, open)
 	full := event("dsw", "C1", "E1", 0)
 	full.Text = "Banjir di depan SDN 3 — \"tolong\" \x01 🙏"
@@ -173,7 +182,8 @@ func eventsComeBack(t *testing.T, open func() store.Store) {
 	}
 }
 
-func eventsAreKeptOnce(t *testing.T, open func() store.Store) {
+func eventsAreKeptOnce(h harness) {
+	t, open := h.t, h.open
 	s := opened(t, open)
 	insert := func(want []bool, events ...store.Event) {
 		t.Helper()
@@ -210,7 +220,8 @@ func eventsAreKeptOnce(t *testing.T, open func() store.Store) {
 	})
 }
 
-func casesComeBack(t *testing.T, open func() store.Store) {
+func casesComeBack(h harness) {
+	t, open := h.t, h.open
 	s := opened(t, open)
 	want := openCase("dsw", "C1")
 	put(t, s, want)
@@ -256,7 +267,8 @@ func casesComeBack(t *testing.T, open func() store.Store) {
 	}
 }
 
-func updatesAreAtomic(t *testing.T, open func() store.Store) {
+func updatesAreAtomic(h harness) {
+	t, open := h.t, h.open
 	s := opened(t, open)
 	put(t, s, openCase("dsw", "C1"))
 	refused := errors.New("refused")
@@ -319,7 +331,8 @@ func updatesAreAtomic(t *testing.T, open func() store.Store) {
 	}
 }
 
-func eventsAreReplaced(t *testing.T, open func() store.Store) {
+func eventsAreReplaced(h harness) {
+	t, open := h.t, h.open
 	s := opened(t, open)
 	e := event("dsw", "C1", "E1", 0)
 	e.Text, e.Reporter, e.Pseudonym = "secret", &complaint.Reporter{Email: "a@example.org"}, []byte{1}
@@ -340,7 +353,8 @@ func eventsAreReplaced(t *testing.T, open func() store.Store) {
 	}
 }
 
-func everythingSurvives(t *testing.T, open func() store.Store) {
+func everythingSurvives(h harness) {
+	t, open := h.t, h.open
 	s := open()
 	c := openCase("dsw", "C1")
 	put(t, s, c)
@@ -378,7 +392,8 @@ func everythingSurvives(t *testing.T, open func() store.Store) {
 	})
 }
 
-func viewsAreSnapshots(t *testing.T, open func() store.Store) {
+func viewsAreSnapshots(h harness) {
+	t, open := h.t, h.open
 	s := opened(t, open)
 	put(t, s, openCase("dsw", "C1"))
 	view(t, s, func(r store.Reader) error {
@@ -404,7 +419,8 @@ func viewsAreSnapshots(t *testing.T, open func() store.Store) {
 	})
 }
 
-func updatesAreSerial(t *testing.T, open func() store.Store) {
+func updatesAreSerial(h harness) {
+	t, open := h.t, h.open
 	s := opened(t, open)
 	const goroutines, rounds = 8, 20
 	var wg sync.WaitGroup
@@ -441,7 +457,8 @@ func updatesAreSerial(t *testing.T, open func() store.Store) {
 	})
 }
 
-func contextsAreHeeded(t *testing.T, open func() store.Store) {
+func contextsAreHeeded(h harness) {
+	t, open := h.t, h.open
 	s := opened(t, open)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -472,7 +489,8 @@ func contextsAreHeeded(t *testing.T, open func() store.Store) {
 	})
 }
 
-func largeOnesAreTaken(t *testing.T, open func() store.Store) {
+func largeOnesAreTaken(h harness) {
+	t, open := h.t, h.open
 	s := opened(t, open)
 	text := make([]byte, complaint.MaxTextBytes)
 	for i := range text {

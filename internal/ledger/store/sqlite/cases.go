@@ -253,14 +253,16 @@ var indexedColumns = [...]indexed{
 }
 
 func (t *tx) updateCase(c *store.Case, k *known) error {
-	sql := `UPDATE cases SET events = ?, status = ?, category = ?, department = ?, priority = ?, open = ?, overdue = ?,
-		answered_at = ?, waiting_since = ?, due_at = ?, state = ?`
+	var sql strings.Builder
+	sql.WriteString(`UPDATE cases SET events = ?, status = ?, category = ?, department = ?, priority = ?, open = ?, overdue = ?,
+		answered_at = ?, waiting_since = ?, due_at = ?, state = ?`)
 	for i := range indexedColumns {
 		if indexedColumns[i].changed(k.stored, c) {
-			sql += ", " + indexedColumns[i].set
+			sql.WriteString(", " + indexedColumns[i].set)
 		}
 	}
-	return t.query(sql+" WHERE ref = ?", func(b *binder) {
+	sql.WriteString(" WHERE ref = ?")
+	return t.query(sql.String(), func(b *binder) {
 		b.int(k.events)
 		b.text(c.Status)
 		b.text(c.Category)

@@ -23,6 +23,7 @@ func classify(err error) error {
 		return fmt.Errorf("%w: %w", store.ErrFull, err)
 	case sqlite3.CORRUPT, sqlite3.NOTADB, sqlite3.FORMAT:
 		return fmt.Errorf("%w, restore it from a backup: %w", store.ErrDamaged, err)
+	default:
+		return err
 	}
-	return err
 }

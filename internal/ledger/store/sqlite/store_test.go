@@ -12,6 +12,7 @@ import (
 
 func TestConformance(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) func() store.Store {
+		t.Helper()
 		dir := t.TempDir()
 		return func() store.Store {
 			s, err := Open(dir, Options{})
@@ -81,13 +82,13 @@ func TestFilesAreForTheOwnerAlone(t *testing.T) {
 
 func TestOpenRefusesWhatIsNoLedger(t *testing.T) {
 	for name, test := range map[string]struct {
-		spoil func(t *testing.T, path string)
+		spoil func(path string)
 		want  error
 	}{
-		"a file that is no database": {func(t *testing.T, path string) {
+		"a file that is no database": {func(path string) {
 			write(t, path, []byte("this is not a database, but it is longer than a header of one hundred bytes, which SQLite reads first of all"))
 		}, store.ErrDamaged},
-		"a damaged page": {func(t *testing.T, path string) {
+		"a damaged page": {func(path string) {
 			content, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
@@ -97,8 +98,8 @@ func TestOpenRefusesWhatIsNoLedger(t *testing.T) {
 			}
 			write(t, path, content)
 		}, store.ErrDamaged},
-		"another program's database": {func(t *testing.T, path string) { execute(t, path, "PRAGMA application_id = 7") }, store.ErrDamaged},
-		"a newer schema":             {func(t *testing.T, path string) { execute(t, path, "PRAGMA user_version = 1000") }, store.ErrNewer},
+		"another program's database": {func(path string) { execute(t, path, "PRAGMA application_id = 7") }, store.ErrDamaged},
+		"a newer schema":             {func(path string) { execute(t, path, "PRAGMA user_version = 1000") }, store.ErrNewer},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -109,7 +110,7 @@ func TestOpenRefusesWhatIsNoLedger(t *testing.T) {
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
-			test.spoil(t, filepath.Join(dir, fileName))
+			test.spoil(filepath.Join(dir, fileName))
 			if s, err = Open(dir, Options{}); !errors.Is(err, test.want) {
 				t.Errorf("Opening gives %v; want %v", err, test.want)
 			}
