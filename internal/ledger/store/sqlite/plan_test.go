@@ -1,0 +1,105 @@
+package sqlite
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/store"
+)
+
+// TestEveryReadUsesItsIndex asks SQLite how it would run each statement that reads cases or events:
+// none may go through a whole table, or sort what an index has in order.
+func TestEveryReadUsesItsIndex(t *testing.T) {
+	s, err := Open(t.TempDir(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	at := time.Date(2026, 11, 2, 3, 0, 0, 0, time.UTC)
+	err = s.Update(t.Context(), func(tx store.Tx) error {
+		return tx.PutChannels(t.Context(), []store.Channel{{Name: "dsw"}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := true
+	for name, test := range map[string]struct {
+		read  func(r store.Reader) error
+		index string
+	}{
+		"a case": {func(r store.Reader) error {
+			_, err := r.Cases(t.Context(), []complaint.CaseKey{{Channel: "dsw", CaseID: "C1"}})
+			return err
+		}, "cases_key"},
+		"what is due":     {func(r store.Reader) error { _, err := r.Due(t.Context(), at, 10); return err }, "cases_next"},
+		"what is unfinal": {func(r store.Reader) error { _, err := r.Unfinal(t.Context(), "dsw", at, 10); return err }, "cases_unfinal"},
+		"expired texts": {func(r store.Reader) error {
+			_, err := r.Expired(t.Context(), store.ContentText, at, 10)
+			return err
+		}, "cases_text"},
+		"expired handles": {func(r store.Reader) error {
+			_, err := r.Expired(t.Context(), store.ContentHandles, at, 10)
+			return err
+		}, "cases_handles"},
+		"a reporter's cases": {func(r store.Reader) error {
+			_, err := r.ByReporter(t.Context(), []store.ReporterQuery{{Pseudonym: []byte("p"), From: at, To: at, Limit: 10}})
+			return err
+		}, "cases_reporter"},
+		"the oldest unanswered": {func(r store.Reader) error {
+			_, err := r.OldestUnanswered(t.Context(), []string{"dsw"})
+			return err
+		}, "cases_unanswered"},
+		"a page": {func(r store.Reader) error {
+			_, _, err := r.Page(t.Context(), store.PageQuery{Channel: "dsw", Limit: 10, Scan: 10})
+			return err
+		}, "cases_key"},
+		"a page of live cases": {func(r store.Reader) error {
+			_, _, err := r.Page(t.Context(), store.PageQuery{Channel: "dsw", Limit: 10, Scan: 10, Live: true})
+			return err
+		}, "cases_live"},
+		"a page of open cases": {func(r store.Reader) error {
+			_, _, err := r.Page(t.Context(), store.PageQuery{Channel: "dsw", Limit: 10, Scan: 10, Open: &open})
+			return err
+		}, "cases_live"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := <-s.write
+			defer func() { s.write <- c }()
+			var plans []string
+			var explain []string
+			err := c.db.Trace(sqlite3.TRACE_STMT, func(_ sqlite3.TraceEvent, _, sql any) error {
+				if text, ok := sql.(string); ok && strings.Contains(text, "FROM cases") {
+					explain = append(explain, text)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = errors.Join(test.read(reader{c}), c.db.Trace(0, nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, sql := range explain {
+				err := c.query("EXPLAIN QUERY PLAN "+sql, nil, func(r *row) error {
+					r.column = 3
+					plans = append(plans, r.text())
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			plan := strings.Join(plans, "; ")
+			if !strings.Contains(plan, "USING INDEX "+test.index+" ") && !strings.Contains(plan, "USING COVERING INDEX "+test.index+" ") ||
+				strings.Contains(plan, "SCAN") || strings.Contains(plan, "TEMP B-TREE") {
+				t.Errorf("The plan is %q; want the index %s and neither a scan nor a sort", plan, test.index)
+			}
+		})
+	}
+}
