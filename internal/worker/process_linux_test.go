@@ -154,15 +154,10 @@ func (p *process) kill() {
 	_ = p.command.Wait()
 }
 
-// freeAddress is a loopback address that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
+// ownAddress is a loopback address of this test alone: unlike a free port of 127.0.0.1, no connection can
+// take it while a process that is to listen on it starts again.
+func ownAddress(random *rand.Rand) string {
+	return fmt.Sprintf("127.%d.%d.%d:8443", 100+random.IntN(100), random.IntN(256), 1+random.IntN(250))
 }
 
 // platform delivers events to the worker, each until it is acknowledged.
@@ -205,7 +200,7 @@ func TestKilledProcessesLoseAndDoubleNothing(t *testing.T) {
 	city := simulator.New(simulator.Options{Now: time.Now, PageSize: 25})
 	source := httptest.NewServer(city)
 	defer source.Close()
-	ledgerAddress, hooksAddress := freeAddress(t), freeAddress(t)
+	ledgerAddress, hooksAddress := ownAddress(random), ownAddress(random)
 	data, token := t.TempDir(), filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(token, []byte("a token"), 0o600); err != nil {
 		t.Fatal(err)
@@ -240,6 +235,7 @@ func TestKilledProcessesLoseAndDoubleNothing(t *testing.T) {
 	})
 
 	ledgerProcess, workerProcess := startLedger(), startWorker()
+	t.Cleanup(func() { ledgerProcess.kill(); workerProcess.kill() }) // when the test ends before its end
 	for round := range rounds {
 		<-time.After(time.Duration(random.IntN(250)) * time.Millisecond)
 		if round%3 == 2 {
