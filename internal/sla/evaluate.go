@@ -9,11 +9,8 @@ import (
 // Evaluate derives the state of a case. It is a pure function: the same policy and input give the same
 // case, whatever the order and repetition of the events.
 func (p *Policy) Evaluate(in Input) Case {
-	var (
-		eventBuffer [32]*complaint.Event
-		standBuffer [8]stand
-	)
-	events := known(in, eventBuffer[:0])
+	var buffer [32]*complaint.Event
+	events := known(in, buffer[:0])
 	r := p.promise(&in, receivedAt(events))
 	h := history{resolvedAnswers: r == nil || r.resolvedAnswers}
 	h.read(p, events)
@@ -21,8 +18,9 @@ func (p *Policy) Evaluate(in Input) Case {
 	if r == nil {
 		return c
 	}
+	var stands [8]stand
+	j := judge{policy: p, history: &h, at: instantOf(in.At), through: instantOf(in.ObservedThrough), stands: stands[:0]}
 	c.Rule = r.name
-	j := judge{policy: p, history: &h, at: instantOf(in.At), through: instantOf(in.ObservedThrough), stands: standBuffer[:0]}
 	j.clocks(r, &c)
 	return c
 }

@@ -1,7 +1,6 @@
 package sla
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand"
 	"slices"
@@ -236,52 +235,6 @@ func TestAFurtherPauseNeverMakesAClockDueEarlier(t *testing.T) {
 		}
 		if before, after := due(less), due(all); after.Before(before) {
 			t.Errorf("a further pause from minute %d to %d: due %s instead of %s", minutes[without], minutes[without+1], after, before)
-		}
-	})
-}
-
-// A list of events is JSON from outside, and a specification is what people write: neither may do more
-// harm than be refused.
-func FuzzEvaluate(f *testing.F) {
-	spec := Spec{
-		AnsweredBy: []string{"official"}, Acknowledgement: &Acknowledgement{Match: "size(event.text) < 9"},
-		Rules: []Rule{{Name: "all", Match: `complaint.channel != "x"`, Clocks: []Clock{
-			clockOf(MeasureAcknowledgement, within("1h"), paused, warnBefore("25%")),
-			clockOf(MeasureNextReply, workingTime("6h"), paused, warnBefore("1h")),
-			clockOf(MeasureTotalResolution, Target{WorkingDays: 3, DueAt: "EndOfDay"}, paused, warnBefore("25%"))}}},
-	}
-	text, err := json.Marshal(spec)
-	if err != nil {
-		f.Fatal(err)
-	}
-	events, err := json.Marshal(script(f, "02 08:00 Received citizen", "02 09:00 StatusChanged official AwaitingCitizen", "02 10:00 Answered official",
-		"02 11:00 CitizenMessage citizen", "02 12:00 Merged system C2", "02 13:00 StatusChanged official Reopened"))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(text, events, int64(1_793_600_000))
-	c := office(f)
-	f.Fuzz(func(t *testing.T, text, list []byte, unix int64) {
-		var spec Spec
-		var events []complaint.Event
-		if json.Unmarshal(text, &spec) != nil || json.Unmarshal(list, &events) != nil {
-			return
-		}
-		p, err := Compile(spec, Options{Calendar: c})
-		if err != nil {
-			return
-		}
-		in := Input{Events: events, At: time.Unix(unix, 0), ObservedThrough: time.Unix(unix, 0)}
-		in.Subject.Attributes = Attributes(in)
-		got := p.Evaluate(in)
-		slices.Reverse(in.Events)
-		if diff := cmp.Diff(got, p.Evaluate(in)); diff != "" {
-			t.Errorf("the order of arrival matters: %s", diff)
-		}
-		for _, s := range got.Clocks {
-			if s.State == Pending != s.StartedAt.IsZero() || s.Final != (s.Outcome != "") || s.DueSoon && s.State != Running || s.Overrun < 0 || s.Elapsed < 0 {
-				t.Errorf("a clock that contradicts itself: %+v", s)
-			}
 		}
 	})
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/tanggap/tanggap/internal/complaint"
 )
 
-// The tests play in Depok in November 2026, whose 2nd is a Monday. An instant is written "02 10:00",
+// The tests play in Depok in November 2026, whose 2nd is a Monday. An instant is written "02 10:00", or with
+// a year and a month of its own,
 // an event "02 10:00 Answered official", with the status, the other case or a text behind it.
 const month = "2026-11-"
 
@@ -18,7 +19,10 @@ var jakarta = time.FixedZone("WIB", 7*60*60)
 
 func at(t testing.TB, s string) time.Time {
 	t.Helper()
-	instant, err := time.ParseInLocation("2006-01-02 15:04", month+s, jakarta)
+	if len(s) == len("02 15:04") {
+		s = month + s
+	}
+	instant, err := time.ParseInLocation("2006-01-02 15:04", s, jakarta)
 	if err != nil {
 		t.Fatal(err)
 	}
