@@ -78,6 +78,9 @@ func (l *Ledger) PolicyStatus() ledgerapi.PolicyStatus {
 }
 
 func (m *mirror) policyStatus() ledgerapi.PolicyStatus {
+	if m.policy == nil {
+		return ledgerapi.PolicyStatus{} // the operator then sends it (again)
+	}
 	return ledgerapi.PolicyStatus{Revision: m.document.Revision, Rederive: m.rederive.progress()}
 }
 

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	authentication "k8s.io/api/authentication/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/client"
+	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+	"github.com/tanggap/tanggap/internal/ledger/tlstest"
+	"github.com/tanggap/tanggap/internal/policy"
+)
+
+// freeAddress is a loopback address that nobody listens at.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// tokenReviews is an API server that knows one token; it writes the kubeconfig that leads to it.
+func tokenReviews(t *testing.T, dir, token, user string) (kubeconfig string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := new(bytes.Buffer)
+		_, _ = body.ReadFrom(r.Body)
+		review := authentication.TokenReview{}
+		review.APIVersion, review.Kind = "authentication.k8s.io/v1", "TokenReview"
+		// The client may send protobuf, in which the token stands as it is.
+		review.Status.Authenticated = strings.Contains(body.String(), token)
+		review.Status.User.Username = user
+		review.Status.Audiences = []string{ledgerapi.Audience}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusCreated)
+		_ = json.NewEncoder(w).Encode(review)
+	}))
+	t.Cleanup(server.Close)
+	config := clientcmdapi.NewConfig()
+	config.Clusters["c"] = &clientcmdapi.Cluster{Server: server.URL}
+	config.Contexts["c"] = &clientcmdapi.Context{Cluster: "c"}
+	config.CurrentContext = "c"
+	kubeconfig = filepath.Join(dir, "kubeconfig")
+	if err := clientcmd.WriteToFile(*config, kubeconfig); err != nil {
+		t.Fatal(err)
+	}
+	return kubeconfig
+}
+
+// TestLedgerCommand runs the command as a Pod would: it serves, keeps what it was given over a restart,
+// ends cleanly when it is told to, and its data verify.
+func TestLedgerCommand(t *testing.T) {
+	dir, ca := t.TempDir(), tlstest.New(t)
+	cert, key := ca.Issue(t, dir, "ledger")
+	operatorCert, operatorKey := ca.Issue(t, dir, ledgerapi.OperatorCommonName)
+	caFile := tlstest.Write(t, dir, "ca.crt", ca.PEM)
+	pseudonymKey := tlstest.Write(t, dir, "pseudonym", []byte("0123456789abcdef0123456789abcdef\n"))
+	tokenFile := tlstest.Write(t, dir, "token", []byte("a-token-of-the-worker"))
+	kubeconfig := tokenReviews(t, dir, "a-token-of-the-worker", "system:serviceaccount:depok:worker")
+	data := filepath.Join(dir, "data")
+
+	for round := range 2 {
+		listen, health := freeAddress(t), freeAddress(t)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			root := newRootCommand()
+			root.SetArgs([]string{
+				"ledger", "--listen", listen, "--health-listen", health, "--data", data, "--tls-cert", cert, "--tls-key", key,
+				"--client-ca", caFile, "--pseudonym-key", pseudonymKey, "--kubeconfig", kubeconfig, "--log-level", "error",
+			})
+			ended <- root.ExecuteContext(ctx)
+		}()
+		waitForReady(t, "http://"+health+"/readyz", ended)
+		operator := dial(t, client.Config{BaseURL: "https://" + listen, TLS: client.TLS{CAFile: caFile, CertFile: operatorCert, KeyFile: operatorKey}})
+		worker := dial(t, client.Config{BaseURL: "https://" + listen, TLS: client.TLS{CAFile: caFile}, TokenFile: tokenFile})
+		document := policy.Document{Channels: map[string]policy.Channel{"dsw": {Type: "rest", Official: true, Writer: "system:serviceaccount:depok:worker"}}}
+		if _, err := operator.PutPolicy(ctx, document.Seal()); err != nil {
+			t.Fatalf("Round %d, putting the policy: %v", round, err)
+		}
+		id := fmt.Sprint("C", round)
+		_, err := worker.Append(ctx, "dsw", ledgerapi.AppendRequest{Events: []complaint.Event{{
+			CaseID: id, ID: id, Kind: complaint.KindReceived, Actor: complaint.ActorCitizen, OccurredAt: time.Now(),
+		}}})
+		if err != nil {
+			t.Fatalf("Round %d, appending: %v", round, err)
+		}
+		summary, _, err := operator.Summary(ctx, -1, 0)
+		if err != nil || summary.Channels["dsw"].Unanswered != int64(round+1) {
+			t.Errorf("Round %d: the summary is %+v, error %v; want %d unanswered", round, summary, err, round+1)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("Round %d, ending: %v", round, err)
+		}
+		out := new(bytes.Buffer)
+		root := newRootCommand()
+		root.SetOut(out)
+		root.SetArgs([]string{"ledger", "verify", "--data", data})
+		if err := root.ExecuteContext(t.Context()); err != nil || out.String() != fmt.Sprintf("no difference in %d cases\n", round+1) {
+			t.Errorf("Round %d: verify says %q, error %v", round, out, err)
+		}
+	}
+}
+
+func dial(t *testing.T, config client.Config) *client.Client {
+	t.Helper()
+	c, err := client.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.CloseIdleConnections)
+	return c
+}
+
+func waitForReady(t *testing.T, url string, ended <-chan error) {
+	t.Helper()
+	deadline := time.After(30 * time.Second)
+	for {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := (&http.Client{Timeout: time.Second}).Do(req)
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		select {
+		case err := <-ended:
+			t.Fatalf("The ledger ended: %v", err)
+		case <-deadline:
+			t.Fatal("The ledger did not become ready")
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+func TestLedgerCommandSaysWhatIsWrong(t *testing.T) {
+	dir, ca := t.TempDir(), tlstest.New(t)
+	cert, key := ca.Issue(t, dir, "ledger")
+	caFile := tlstest.Write(t, dir, "ca.crt", ca.PEM)
+	kubeconfig := tokenReviews(t, dir, "x", "y")
+	notADirectory := tlstest.Write(t, dir, "file", nil)
+	shortKey := tlstest.Write(t, dir, "short", []byte("short"))
+	good := map[string]string{
+		"--listen": "127.0.0.1:0", "--health-listen": "127.0.0.1:0", "--data": filepath.Join(dir, "data"),
+		"--tls-cert": cert, "--tls-key": key, "--client-ca": caFile, "--kubeconfig": kubeconfig,
+	}
+	for name, test := range map[string]struct{ flag, value, message string }{
+		"no certificate":              {"--tls-cert", filepath.Join(dir, "none"), "the ledger's certificate"},
+		"a key of something else":     {"--tls-key", cert, "the ledger's certificate"},
+		"no CA":                       {"--client-ca", key, "the CA of the operator's certificate"},
+		"a file where data should go": {"--data", notADirectory, "the ledger's directory"},
+		"a weak key":                  {"--pseudonym-key", shortKey, "at least 16 bytes"},
+		"an address that is no one":   {"--listen", "127.0.0.1:none", "listening for the API"},
+		"no API server":               {"--kubeconfig", filepath.Join(dir, "none"), "finding the API server"},
+		"an unknown level":            {"--log-level", "loud", "--log-level must be one of"},
+		"an unknown flag":             {"--lsiten", "x", "unknown flag"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			args := []string{"ledger"}
+			for flag, value := range good {
+				if flag != test.flag {
+					args = append(args, flag, value)
+				}
+			}
+			root := newRootCommand()
+			root.SetArgs(append(args, test.flag, test.value))
+			err := root.ExecuteContext(t.Context())
+			if err == nil || !strings.Contains(err.Error(), test.message) {
+				t.Errorf("The error is %v; want %q", err, test.message)
+			}
+		})
+	}
+	root := newRootCommand()
+	root.SetArgs([]string{"ledger", "verify", "--data", filepath.Join(dir, "none")})
+	if err := root.ExecuteContext(t.Context()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Verifying what is not there gives %v", err)
+	}
+}
