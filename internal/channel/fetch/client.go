@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -209,9 +210,7 @@ func (c *Client) prepare(ctx context.Context, request Request) (*http.Request, e
 	if err != nil {
 		return nil, &channel.Error{Reason: ledgerapi.ReasonInternal, Message: "the request cannot be made of this url and method"}
 	}
-	for name, values := range request.Header {
-		sent.Header[name] = values
-	}
+	maps.Copy(sent.Header, request.Header)
 	if sent.Header.Get("User-Agent") == "" {
 		sent.Header.Set("User-Agent", "tanggap")
 	}

@@ -42,8 +42,7 @@ func OfLogin(err error, path string) error {
 	}
 	marked := *failure
 	marked.Message = path + ": " + failure.Message
-	var status *StatusError
-	if errors.As(err, &status) {
+	if status, ok := errors.AsType[*StatusError](err); ok {
 		marked.Err = &StatusError{Status: status.Status, login: true}
 	}
 	return &marked
@@ -83,8 +82,7 @@ func Unreached(ctx context.Context, host string, err error) *channel.Error {
 	for errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
-	var failure *channel.Error
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*channel.Error](err); ok {
 		return failure
 	}
 	switch {

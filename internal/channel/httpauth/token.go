@@ -155,8 +155,7 @@ func newClientCredentials(read *reader, spec *v1alpha1.OAuth2Auth, options Optio
 
 // tokenFailure takes from the library's error what holds nothing of the answer.
 func tokenFailure(ctx context.Context, err error, spec *v1alpha1.OAuth2Auth, now time.Time) error {
-	var refusal *oauth2.RetrieveError
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
 		switch refusal.ErrorCode {
 		case "invalid_client", "unauthorized_client", "access_denied", "invalid_grant":
 			return &channel.Error{Reason: ledgerapi.ReasonUnauthorized, Message: "the authorization server refused the client"}
@@ -188,7 +187,7 @@ func lifetimeOf(granted *oauth2.Token) time.Duration {
 	case int64:
 		seconds = float64(v)
 	case string:
-		seconds, _ = strconv.ParseFloat(v, 64) //nolint:errcheck // what is no number is as good as absent
+		seconds, _ = strconv.ParseFloat(v, 64) // what is no number is as good as absent
 	}
 	const most = 366 * 24 * time.Hour
 	if !(seconds >= 1) {

@@ -97,8 +97,7 @@ func (m *Mapping) item(result *Result, vars map[string]any) {
 // fault counts an item under the problem that the error is.
 func (r *Result) fault(err error) {
 	reason := ledgerapi.ReasonInvalidEvent
-	var failure *evaluationError
-	if errors.As(err, &failure) {
+	if _, ok := errors.AsType[*evaluationError](err); ok {
 		reason = ledgerapi.ReasonMappingFailed
 	}
 	message := strings.ReplaceAll(err.Error(), "\n", "; ")
@@ -132,11 +131,12 @@ func (m *Mapping) describe(events []complaint.Event, vars map[string]any) error 
 	for i := range events {
 		switch events[i].Kind {
 		case complaint.KindReceived, complaint.KindCitizenMessage, complaint.KindEdited:
-			events[i].Reporter, events[i].Location = who, where
+			events[i].Reporter, events[i].Location, events[i].Attributes = who, where, attributes
 		case complaint.KindRedacted:
-			continue
+			// What is to be forgotten is not told again.
+		default:
+			events[i].Attributes = attributes
 		}
-		events[i].Attributes = attributes
 	}
 	return first(whoErr, whereErr, attributesErr)
 }

@@ -76,7 +76,7 @@ func TestCredentialsThatAreMissingAreNamed(t *testing.T) {
 			}
 			spec := plainSpec()
 			spec.Auth = &v1alpha1.HTTPAuth{Type: "Bearer", Bearer: &v1alpha1.BearerAuth{TokenSecretRef: key("key")}}
-			_, err := newType(t).Open(channeltest.Settings(v1alpha1.ChannelSource{Type: v1alpha1.SourceREST, REST: spec}, channeltest.NewClock(monday), http.DefaultTransport, secrets))
+			_, err := newType(t).Open(channeltest.Settings(v1alpha1.ChannelSource{Type: v1alpha1.SourceREST, REST: spec}, channeltest.NewClock(monday), &http.Transport{}, secrets))
 			if reasonOf(t, err) != ledgerapi.ReasonCredentialMissing || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got %v", err)
 			}
@@ -245,7 +245,7 @@ func TestCertificatesOfOnesOwn(t *testing.T) {
 		spec.URL = v1alpha1.HTTPURL(server.URL)
 		spec.CASecretRef = secret
 		return newType(t).Open(channeltest.Settings(v1alpha1.ChannelSource{Type: v1alpha1.SourceREST, REST: spec}, channeltest.NewClock(monday),
-			http.DefaultTransport, map[string]string{"dsw/ca.crt": string(value)}))
+			&http.Transport{}, map[string]string{"dsw/ca.crt": string(value)}))
 	}
 	ref := key("ca.crt")
 

@@ -121,7 +121,7 @@ func isNext(parameters string) bool {
 		if !strings.EqualFold(strings.TrimSpace(name), "rel") {
 			continue
 		}
-		for _, relation := range strings.Fields(strings.Trim(strings.TrimSpace(value), `"`)) {
+		for relation := range strings.FieldsSeq(strings.Trim(strings.TrimSpace(value), `"`)) {
 			if strings.EqualFold(relation, "next") {
 				return true
 			}

@@ -45,7 +45,8 @@ func (p *plan) request(since, until time.Time, at position) (fetch.Request, erro
 		address.RawQuery = join(address.RawQuery, extra)
 		request.URL = &address
 	}
-	return request, p.fill(&request, vars)
+	err := p.fill(&request, vars)
+	return request, err
 }
 
 // join keeps the query of the url as it was written, since its order and encoding may matter.
@@ -78,6 +79,7 @@ func (p *plan) parameters(vars map[string]any, at position) (string, error) {
 		if at.Token != "" {
 			values.Set(p.pagination.Parameter, at.Token)
 		}
+	case v1alpha1.PaginationLink: // the link itself is the request
 	}
 	return values.Encode(), nil
 }

@@ -12,8 +12,6 @@ import (
 	"github.com/tanggap/tanggap/internal/field"
 )
 
-func value(text string) *string { return &text }
-
 func TestRequestsAreMadeOfTheTemplate(t *testing.T) {
 	tests := map[string]struct {
 		change                     func(*v1alpha1.RESTSource)
@@ -23,7 +21,7 @@ func TestRequestsAreMadeOfTheTemplate(t *testing.T) {
 		"a query in the url stays as it was written": {
 			change: func(s *v1alpha1.RESTSource) {
 				s.URL += "?z=1&a=b%20c"
-				s.Query = []v1alpha1.RequestParameter{{Name: "q", Value: value("a b&c=d")}, {Name: "empty", Value: value("")}}
+				s.Query = []v1alpha1.RequestParameter{{Name: "q", Value: new("a b&c=d")}, {Name: "empty", Value: new("")}}
 			},
 			method: "GET", query: "z=1&a=b%20c&empty=&q=a+b%26c%3Dd",
 		},
@@ -45,7 +43,7 @@ func TestRequestsAreMadeOfTheTemplate(t *testing.T) {
 		},
 		"headers": {
 			change: func(s *v1alpha1.RESTSource) {
-				s.Headers = []v1alpha1.RequestParameter{{Name: "x-kota", Value: value("depok")}}
+				s.Headers = []v1alpha1.RequestParameter{{Name: "x-kota", Value: new("depok")}}
 			},
 			method: "GET", header: "X-Kota", wantHeader: "depok",
 		},
@@ -68,7 +66,7 @@ func TestRequestsAreMadeOfTheTemplate(t *testing.T) {
 		"a form with a type of its own": {
 			change: func(s *v1alpha1.RESTSource) {
 				s.Method, s.Body = "POST", `"<q/>"`
-				s.Headers = []v1alpha1.RequestParameter{{Name: "Content-Type", Value: value("application/xml")}}
+				s.Headers = []v1alpha1.RequestParameter{{Name: "Content-Type", Value: new("application/xml")}}
 			},
 			method: "POST", kind: "application/xml", body: "<q/>",
 		},

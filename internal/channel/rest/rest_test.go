@@ -95,7 +95,7 @@ func (r *rig) move(address v1alpha1.HTTPURL) v1alpha1.HTTPURL {
 // open makes the source anew, as a worker that starts does.
 func (r *rig) open() {
 	r.t.Helper()
-	source, err := r.kind.Open(channeltest.Settings(v1alpha1.ChannelSource{Type: v1alpha1.SourceREST, REST: r.spec}, r.clock, http.DefaultTransport, credentials))
+	source, err := r.kind.Open(channeltest.Settings(v1alpha1.ChannelSource{Type: v1alpha1.SourceREST, REST: r.spec}, r.clock, r.server.Client().Transport, credentials))
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -80,8 +80,9 @@ func payloads(of form, header http.Header, body []byte) ([]any, error) {
 			}
 		}
 		return list, nil
+	default:
+		return []any{document}, nil
 	}
-	return []any{document}, nil
 }
 
 // attributes of a CloudEvent that a mapping gets to see, and those that each must have.

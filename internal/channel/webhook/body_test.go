@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,11 +104,11 @@ func TestCloudEvents(t *testing.T) {
 		"an empty batch":                    {`[]`, []string{"Content-Type", "application/cloudevents-batch+json"}, 204, ""},
 		"a format nobody reads":             {`x`, []string{"Content-Type", "application/cloudevents+avro"}, 415, "the body must be JSON in UTF-8, or CloudEvents in JSON, and not be compressed; check Content-Type and Content-Encoding"},
 		"binary":                            {`{"appinfoA":"x"}`, binary, 204, ""},
-		"binary, percent-encoded":           {`{"appinfoA":"x"}`, append(binary[:len(binary):len(binary)], "ce-source", "/s%C3%BCd"), 204, ""},
-		"binary, wrongly percent-encoded":   {`{"appinfoA":"x"}`, append(binary[:len(binary):len(binary)], "ce-source", "/s%ZZ"), 400, "the header ce-source is not percent-encoded UTF-8"},
-		"binary, without a type":            {`{"appinfoA":"x"}`, append(binary[:len(binary):len(binary)], "ce-type", ""), 400, "the attribute type of a CloudEvent is missing"},
-		"binary, with a picture":            {`x`, append(binary[:len(binary):len(binary)], "Content-Type", "image/png"), 415, "the body must be JSON in UTF-8, or CloudEvents in JSON, and not be compressed; check Content-Type and Content-Encoding"},
-		"binary, with text where an object": {`x`, append(binary[:len(binary):len(binary)], "Content-Type", "text/plain"), 400, "the delivery could not be understood: mapping.events[0].text: line 1, column 28: the field does not exist in this input"},
+		"binary, percent-encoded":           {`{"appinfoA":"x"}`, append(slices.Clip(binary), "ce-source", "/s%C3%BCd"), 204, ""},
+		"binary, wrongly percent-encoded":   {`{"appinfoA":"x"}`, append(slices.Clip(binary), "ce-source", "/s%ZZ"), 400, "the header ce-source is not percent-encoded UTF-8"},
+		"binary, without a type":            {`{"appinfoA":"x"}`, append(slices.Clip(binary), "ce-type", ""), 400, "the attribute type of a CloudEvent is missing"},
+		"binary, with a picture":            {`x`, append(slices.Clip(binary), "Content-Type", "image/png"), 415, "the body must be JSON in UTF-8, or CloudEvents in JSON, and not be compressed; check Content-Type and Content-Encoding"},
+		"binary, with text where an object": {`x`, append(slices.Clip(binary), "Content-Type", "text/plain"), 400, "the delivery could not be understood: mapping.events[0].text: line 1, column 28: the field does not exist in this input"},
 		"binary, without data":              {``, binary, 400, "the delivery could not be understood: mapping.events[0].text: line 1, column 28: the field does not exist in this input"},
 	}
 	for name, tt := range tests {

@@ -71,8 +71,7 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 		if err == nil {
 			return body.Bytes(), true
 		}
-		var tooLarge *http.MaxBytesError
-		if !errors.As(err, &tooLarge) {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); !ok {
 			h.refuse(w, http.StatusBadRequest, ledgerapi.ReasonInvalidBody, "the body did not arrive whole")
 			return nil, false
 		}
@@ -144,8 +143,7 @@ func (h *handler) refuse(w http.ResponseWriter, status int, reason ledgerapi.Rea
 // again.
 func notTaken(w http.ResponseWriter, err error) {
 	wait := defaultRetryAfter
-	var failure *channel.Error
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*channel.Error](err); ok {
 		if failure.Reason == ledgerapi.ReasonInvalidEvent {
 			say(w, http.StatusBadRequest, failure.Message)
 			return

@@ -116,7 +116,7 @@ func (v *hmacVerifier) verify(header http.Header, body []byte) *channel.Error {
 // fields reads `t=…,s=…`: the values of every field of the signature's name, and of the first of the
 // timestamp's.
 func fields(value, signatureField, timestampField string) (signatures []string, timestamp string) {
-	for _, part := range strings.Split(value, ",") {
+	for part := range strings.SplitSeq(value, ",") {
 		name, text, ok := strings.Cut(strings.TrimSpace(part), "=")
 		switch {
 		case !ok:

@@ -157,7 +157,7 @@ func check(t *testing.T, err *channel.Error, want string) {
 func TestHMACShapesOfVendors(t *testing.T) {
 	body := []byte(`{"a":1}`)
 	const timestamp = "1793584800" // monday
-	hexOf := func(mac []byte) string { return hex.EncodeToString(mac) }
+	hexOf := hex.EncodeToString
 	sum512 := hmac.New(sha512.New, []byte("kunci"))
 	sum512.Write(body)
 	sum1 := hmac.New(sha1.New, []byte("kunci"))
