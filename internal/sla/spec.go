@@ -1,5 +1,3 @@
-// Package sla derives the clocks of a case: a pure function of a policy, the set of the case's
-// events and an instant. No I/O and no clock of its own.
 package sla
 
 import "time"
