@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"sync"
 	"time"
@@ -189,6 +190,21 @@ func (c *Clock) Waited() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.waited
+}
+
+// Direct carries requests to a handler without a network.
+type Direct struct{ Handler http.Handler }
+
+// RoundTrip implements http.RoundTripper.
+func (d Direct) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.Body == nil {
+		request.Body = http.NoBody
+	}
+	answer := httptest.NewRecorder()
+	d.Handler.ServeHTTP(answer, request)
+	response := answer.Result()
+	response.Request = request
+	return response, nil
 }
 
 // Settings are those of a channel called dsw, with the credentials by "name/key" and no jitter.

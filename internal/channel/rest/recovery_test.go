@@ -104,6 +104,10 @@ func TestMaxPagesLeavesTheRestToTheNextPoll(t *testing.T) {
 	if got := len(r.ledger.IDs()); got != 8 || !r.ledger.Through().Equal(monday) {
 		t.Errorf("%d events, read through %s", got, r.ledger.Through())
 	}
+	// The worker asks the source, which must not claim what the last poll alone would.
+	if got := r.source.(channel.Observer).ObservedThrough(); !got.Equal(monday) {
+		t.Errorf("claims to have read through %s", got)
+	}
 }
 
 func TestCursorOfAnotherSpecificationReadsTheLookbackAgain(t *testing.T) {
@@ -184,6 +188,7 @@ func TestTimesFromTheFutureDoNotHideWhatComesNext(t *testing.T) {
 // the ledger fail, and whatever happens in the city meanwhile, in the end the ledger has just what a
 // clean read gives.
 func TestCursorNeverSkips(t *testing.T) {
+	kind := newType(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		stable := rapid.Bool().Draw(rt, "in the order of arrival")
 		newest := !stable && rapid.Bool().Draw(rt, "newest first")
@@ -196,7 +201,8 @@ func TestCursorNeverSkips(t *testing.T) {
 			pages := int32(rapid.IntRange(1, 3).Draw(rt, "maxPages"))
 			spec.Polling.MaxPages = &pages
 		}
-		r := newRig(t, p, spec)
+		r := &rig{t: t, kind: kind, clock: channeltest.NewClock(monday), ledger: &channeltest.Ledger{}, spec: spec, transport: channeltest.Direct{Handler: p}}
+		r.open()
 
 		faults := rapid.SliceOfN(rapid.IntRange(0, 9), 0, 20).Draw(rt, "faults")
 		r.ledger.Fault = func(n int) (before, after error) {

@@ -52,13 +52,14 @@ func load(t testing.TB, name string) *v1alpha1.RESTSource {
 
 // rig is a source and everything around it.
 type rig struct {
-	t      testing.TB
-	kind   *Type
-	clock  *channeltest.Clock
-	ledger *channeltest.Ledger
-	source channel.Poller
-	spec   *v1alpha1.RESTSource
-	server *httptest.Server
+	t         testing.TB
+	kind      *Type
+	clock     *channeltest.Clock
+	ledger    *channeltest.Ledger
+	source    channel.Poller
+	spec      *v1alpha1.RESTSource
+	server    *httptest.Server
+	transport http.RoundTripper
 }
 
 // newRig opens the source of the specification against the handler, which takes the place of its host.
@@ -66,7 +67,7 @@ func newRig(t testing.TB, handler http.Handler, spec *v1alpha1.RESTSource) *rig 
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	r := &rig{t: t, kind: newType(t), clock: channeltest.NewClock(monday), ledger: &channeltest.Ledger{}, spec: spec, server: server}
+	r := &rig{t: t, kind: newType(t), clock: channeltest.NewClock(monday), ledger: &channeltest.Ledger{}, spec: spec, server: server, transport: server.Client().Transport}
 	spec.URL = r.move(spec.URL)
 	if spec.Auth != nil && spec.Auth.Login != nil {
 		spec.Auth.Login.URL = r.move(spec.Auth.Login.URL)
@@ -95,7 +96,7 @@ func (r *rig) move(address v1alpha1.HTTPURL) v1alpha1.HTTPURL {
 // open makes the source anew, as a worker that starts does.
 func (r *rig) open() {
 	r.t.Helper()
-	source, err := r.kind.Open(channeltest.Settings(v1alpha1.ChannelSource{Type: v1alpha1.SourceREST, REST: r.spec}, r.clock, r.server.Client().Transport, credentials))
+	source, err := r.kind.Open(channeltest.Settings(v1alpha1.ChannelSource{Type: v1alpha1.SourceREST, REST: r.spec}, r.clock, r.transport, credentials))
 	if err != nil {
 		r.t.Fatal(err)
 	}
