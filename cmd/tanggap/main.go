@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -11,6 +12,8 @@ import (
 	_ "time/tzdata" // calendars name IANA zones, and the image holds nothing but this program
 
 	"github.com/spf13/cobra"
+
+	"github.com/tanggap/tanggap/internal/manifest"
 )
 
 // version is set by the linker.
@@ -20,10 +23,18 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := newRootCommand().ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "tanggap:", err)
+		fmt.Fprintln(os.Stderr, inWords(err))
 		stop()
 		os.Exit(1) //nolint:gocritic // stop has just been called
 	}
+}
+
+// inWords is an error as a person or an editor reads it: the faults of a file begin with their places.
+func inWords(err error) string {
+	if _, ok := errors.AsType[*manifest.FileError](err); ok {
+		return err.Error()
+	}
+	return "tanggap: " + err.Error()
 }
 
 func newRootCommand() *cobra.Command {

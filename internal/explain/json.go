@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/tanggap/tanggap/internal/sla"
 )
 
 type jsonReport struct {
@@ -27,6 +29,7 @@ type jsonCase struct {
 	Unanswered    bool        `json:"unanswered"`
 	AwaitingReply bool        `json:"awaitingReply"`
 	NextChangeAt  *string     `json:"nextChangeAt"`
+	Steps         []jsonStep  `json:"steps"`
 	Clocks        []jsonClock `json:"clocks"`
 }
 
@@ -44,6 +47,14 @@ type jsonClock struct {
 	Final          bool    `json:"final"`
 	Outcome        string  `json:"outcome,omitempty"`
 	OverrunSeconds int64   `json:"overrunSeconds,omitempty"`
+	// Steps are the reasons.
+	Steps []jsonStep `json:"steps"`
+}
+
+// jsonStep is one reason; its times are told in the local zone.
+type jsonStep struct {
+	At   *string `json:"at"`
+	Text string  `json:"text"`
 }
 
 // WriteJSON writes the report as one JSON object. Instants are UTC with whole seconds, and null where
@@ -63,23 +74,32 @@ func (r *Report) WriteJSON(w io.Writer) error {
 }
 
 func (c *Case) json() jsonCase {
-	s := &c.State
+	s := &c.Explanation.Case
 	out := jsonCase{
 		Channel: c.Channel, Case: c.CaseID,
 		Category: c.Category, Department: c.Department, Priority: c.Priority,
 		SLA: c.Rules.Channel.SLA, Rule: s.Rule, Status: string(s.Status),
 		ReceivedAt: instant(s.Received), AnsweredAt: instant(s.AnsweredAt),
 		Unanswered: s.Unanswered, AwaitingReply: s.AwaitingReply, NextChangeAt: instant(s.NextChange),
-		Clocks: []jsonClock{},
+		Steps: steps(c.Steps), Clocks: []jsonClock{},
 	}
-	for i := range s.Clocks {
-		k := &s.Clocks[i]
+	for i := range c.Clocks {
+		k := &c.Clocks[i].Clock
 		out.Clocks = append(out.Clocks, jsonClock{
 			Clock: k.Name, Measures: string(k.Measures), Cycle: k.Cycle, State: string(k.State),
 			StartedAt: instant(k.StartedAt), DueAt: instant(k.DueAt), StoppedAt: instant(k.StoppedAt),
 			BeyondCoverage: k.BeyondCoverage, WarnAt: instant(k.WarnAt), DueSoon: k.DueSoon,
 			Final: k.Final, Outcome: string(k.Outcome), OverrunSeconds: int64(k.Overrun / time.Second),
+			Steps: steps(c.Clocks[i].Steps),
 		})
+	}
+	return out
+}
+
+func steps(told []sla.Step) []jsonStep {
+	out := make([]jsonStep, 0, len(told))
+	for _, step := range told {
+		out = append(out, jsonStep{At: instant(step.At), Text: step.Text})
 	}
 	return out
 }

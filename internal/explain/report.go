@@ -25,7 +25,10 @@ type Case struct {
 	complaint.CaseKey
 	complaint.Dimensions
 	Rules *policy.Rules
-	State sla.Case
+	// Explanation has the state and the reasons, whose times are told in Zone: that of the channel's
+	// calendar, or where there is none that of the instant of evaluation.
+	sla.Explanation
+	Zone *time.Location
 }
 
 // Judge derives the state of every case at an instant. The policy must name the channels of all events.
@@ -39,8 +42,15 @@ func Judge(p *policy.Policy, events []complaint.Event, at, observedThrough time.
 	}
 	for key, of := range byCase {
 		rules := p.Channel(key.Channel)
-		state, dimensions := rules.Judge(of, at, observedThrough)
-		report.Cases = append(report.Cases, Case{CaseKey: key, Dimensions: dimensions, Rules: rules, State: state})
+		zone := at.Location()
+		if rules.Calendar != nil {
+			zone = rules.Calendar.Location()
+		}
+		in := rules.Input(of, at, observedThrough)
+		report.Cases = append(report.Cases, Case{
+			CaseKey: key, Dimensions: in.Subject.Dimensions, Rules: rules,
+			Explanation: rules.SLA.Explain(in, zone), Zone: zone,
+		})
 	}
 	slices.SortFunc(report.Cases, func(a, b Case) int {
 		return cmp.Or(cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.CaseID, b.CaseID))

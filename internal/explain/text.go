@@ -9,8 +9,7 @@ import (
 	"github.com/tanggap/tanggap/internal/sla"
 )
 
-// WriteText writes the report for people, in the local time of each channel's calendar; where there is
-// none, in the zone of the instant of evaluation.
+// WriteText writes the report for people.
 func (r *Report) WriteText(w io.Writer) error {
 	var b strings.Builder
 	if len(r.Cases) == 0 {
@@ -20,10 +19,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		p := printer{report: r, c: &r.Cases[i], zone: r.At.Location(), b: &b}
-		if with := r.Cases[i].Rules.Calendar; with != nil {
-			p.zone = with.Location()
-		}
+		p := printer{Case: &r.Cases[i], at: r.At.In(r.Cases[i].Zone), b: &b}
 		p.print()
 	}
 	if _, err := io.WriteString(w, b.String()); err != nil {
@@ -34,10 +30,9 @@ func (r *Report) WriteText(w io.Writer) error {
 
 // printer writes one case.
 type printer struct {
-	report *Report
-	c      *Case
-	zone   *time.Location
-	b      *strings.Builder
+	*Case
+	at time.Time
+	b  *strings.Builder
 }
 
 func (p *printer) line(indent int, format string, args ...any) {
@@ -47,30 +42,30 @@ func (p *printer) line(indent int, format string, args ...any) {
 }
 
 func (p *printer) print() {
-	c, s := p.c, &p.c.State
-	p.line(0, "%s %s: %s", c.Channel, c.CaseID, p.headline())
-	p.line(2, "category %s, department %s, priority %s", c.Category, c.Department, c.Priority)
-	if s.Received.IsZero() {
-		return
+	p.line(0, "%s %s: %s", p.Channel, p.CaseID, p.headline())
+	p.line(2, "at %s, %s", p.at.Format("Mon 2 Jan 2006 15:04"), p.zone())
+	p.line(2, "category %s, department %s, priority %s", p.Category, p.Department, p.Priority)
+	if name := p.Rules.Channel.SLA; name != "" {
+		p.line(2, "promised by the ResponseSLA %s", name)
 	}
-	p.line(2, "received %s, judged at %s (%s)", p.date(s.Received), p.when(p.report.At), p.zoneName())
-	switch {
-	case c.Rules.SLA == nil:
-		p.line(2, "no ResponseSLA: nothing is promised")
-	case s.Rule == "":
-		p.line(2, "ResponseSLA %s: no rule applies, so nothing is promised", c.Rules.Channel.SLA)
-	default:
-		p.line(2, "ResponseSLA %s, rule %q", c.Rules.Channel.SLA, s.Rule)
+	p.steps(2, p.Steps)
+	for i := range p.Clocks {
+		k := &p.Clocks[i]
+		p.b.WriteByte('\n')
+		p.line(2, "%s: %s", title(&k.Clock), p.verdict(&k.Clock))
+		p.steps(4, k.Steps)
 	}
-	for i := range s.Clocks {
-		p.clock(&s.Clocks[i])
+}
+
+func (p *printer) steps(indent int, steps []sla.Step) {
+	for _, step := range steps {
+		p.line(indent, "- %s", step.Text)
 	}
 }
 
 // headline is the case in a few words.
 func (p *printer) headline() string {
-	s := &p.c.State
-	switch {
+	switch s := &p.Explanation.Case; {
 	case s.Received.IsZero():
 		return "not received yet"
 	case s.MergedInto != "":
@@ -80,87 +75,41 @@ func (p *printer) headline() string {
 	case s.Unanswered:
 		return "unanswered since " + p.when(s.WaitingSince)
 	case s.AwaitingReply:
-		return "the citizen waits for a reply since " + p.when(s.WaitingSince)
+		return "answered, and the citizen waits for a reply since " + p.when(s.WaitingSince)
 	case s.Closed:
-		return "closed"
-	case s.Answered():
-		return "answered"
+		return "resolved"
 	}
-	return "open"
+	return "answered"
 }
 
-func (p *printer) clock(k *sla.ClockState) {
-	name := k.Name
-	if k.Cycle > 1 || k.Measures == sla.MeasureNextReply {
-		name += fmt.Sprintf(" (reply %d)", k.Cycle)
+// title names a clock, and which of the citizen's messages it is about.
+func title(k *sla.ClockState) string {
+	if k.Measures == sla.MeasureNextReply {
+		return fmt.Sprintf("%s, message %d", k.Name, k.Cycle)
 	}
-	p.b.WriteByte('\n')
-	p.line(2, "%s: %s", name, p.verdict(k))
+	return k.Name
 }
 
-// verdict is the state of a clock in a few words.
+// verdict is the state of a clock in a few words; the steps say the rest.
 func (p *printer) verdict(k *sla.ClockState) string {
-	due := "due " + p.when(k.DueAt)
-	if k.DueAt.IsZero() {
-		due = "never due"
+	text := strings.ToUpper(string(k.State))
+	if !k.DueAt.IsZero() && (k.State == sla.Running || k.State == sla.Breached) {
+		text += ", due " + p.when(k.DueAt)
 	}
-	if k.BeyondCoverage {
-		due += " (the calendar does not know the holidays until then)"
+	switch {
+	case k.DueSoon:
+		text += ", soon"
+	case k.State == sla.Breached && !k.Final:
+		text += ", not final"
 	}
-	stopped := p.when(k.StoppedAt)
-	switch k.State {
-	case sla.Pending:
-		return "PENDING, not started"
-	case sla.Running:
-		text := "RUNNING, " + due
-		if !k.DueAt.IsZero() {
-			text += ", in " + span(k.DueAt.Sub(p.report.At))
-		}
-		if k.DueSoon {
-			text += ", DUE SOON"
-		}
-		return text
-	case sla.Paused:
-		return "PAUSED, " + p.remaining(k)
-	case sla.Met:
-		return "MET at " + stopped + ", was " + due
-	case sla.Cancelled:
-		return "CANCELLED at " + stopped + ", would have been " + due
-	case sla.Breached:
-		text := "BREACHED, was " + due
-		switch {
-		case k.StoppedAt.IsZero():
-			text += ", " + span(k.Overrun) + " ago"
-		default:
-			text += ", stopped " + stopped + ", " + span(k.Overrun) + " late"
-		}
-		if !k.Final {
-			text += " (provisional: the channel has not been read up to the due instant)"
-		}
-		return text
-	}
-	return string(k.State)
-}
-
-func (p *printer) remaining(k *sla.ClockState) string {
-	if k.RemainingDays > 0 {
-		return plural(k.RemainingDays, "working day") + " left"
-	}
-	return span(k.Remaining) + " left"
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
+	return text
 }
 
 // when is a local time, with the year where it is not that of the evaluation.
 func (p *printer) when(t time.Time) string {
-	t = t.In(p.zone)
+	t = t.In(p.Zone)
 	layout := "Mon 2 Jan 15:04"
-	if t.Year() != p.report.At.In(p.zone).Year() {
+	if t.Year() != p.at.Year() {
 		layout = "Mon 2 Jan 2006 15:04"
 	}
 	if t.Second() != 0 {
@@ -169,33 +118,9 @@ func (p *printer) when(t time.Time) string {
 	return t.Format(layout)
 }
 
-// date is a local time with its year.
-func (p *printer) date(t time.Time) string { return t.In(p.zone).Format("Mon 2 Jan 2006 15:04") }
-
-func (p *printer) zoneName() string {
-	if name := p.zone.String(); name != "" {
+func (p *printer) zone() string {
+	if name := p.Zone.String(); name != "" && name != "Local" {
 		return name
 	}
-	return "UTC" + p.report.At.Format("-07:00")
-}
-
-// span is a duration as people say it, in its two largest units.
-func span(d time.Duration) string {
-	d = d.Truncate(time.Second)
-	days, h, m, s := d/(24*time.Hour), d%(24*time.Hour)/time.Hour, d%time.Hour/time.Minute, d%time.Minute/time.Second
-	var parts []string
-	for _, unit := range [...]struct {
-		n    time.Duration
-		name string
-	}{{days, "d"}, {h, "h"}, {m, "min"}, {s, "s"}} {
-		if unit.n > 0 && len(parts) < 2 {
-			parts = append(parts, fmt.Sprintf("%d %s", unit.n, unit.name))
-		} else if len(parts) > 0 {
-			break
-		}
-	}
-	if len(parts) == 0 {
-		return "0 s"
-	}
-	return strings.Join(parts, " ")
+	return "UTC" + p.at.Format("-07:00")
 }
