@@ -146,18 +146,21 @@ func checkAccess(t *testing.T, client kubernetes.Interface) {
 	operator := "system:serviceaccount:" + namespace + ":tanggap-operator"
 	tests := map[string]struct {
 		group, resource, namespace, verb string
+		name                             string // any, if empty
 		want                             bool
 	}{
-		"takes the lead":                      {"coordination.k8s.io", "leases", namespace, "update", true},
-		"takes the lead of nobody else":       {"coordination.k8s.io", "leases", "kube-system", "update", false},
-		"asks who scrapes":                    {"authentication.k8s.io", "tokenreviews", "", "create", true},
-		"asks whether the scraper may":        {"authorization.k8s.io", "subjectaccessreviews", "", "create", true},
-		"reads the channels everywhere":       {"tanggap.dev", "complaintchannels", "", "watch", true},
-		"writes status everywhere":            {"tanggap.dev", "complaintchannels/status", "", "patch", true},
-		"deletes nobody's channels":           {"tanggap.dev", "complaintchannels", "", "delete", false},
-		"makes itself no administrator":       {"rbac.authorization.k8s.io", "clusterroles", "", "create", false},
-		"binds no role but the ledgers'":      {"rbac.authorization.k8s.io", "clusterroles", "", "bind", false},
-		"runs nothing in other people's pods": {"", "pods/exec", "", "create", false},
+		"takes the lead":                      {group: "coordination.k8s.io", resource: "leases", namespace: namespace, verb: "update", want: true},
+		"takes the lead of nobody else":       {group: "coordination.k8s.io", resource: "leases", namespace: "kube-system", verb: "update"},
+		"asks who scrapes":                    {group: "authentication.k8s.io", resource: "tokenreviews", verb: "create", want: true},
+		"asks whether the scraper may":        {group: "authorization.k8s.io", resource: "subjectaccessreviews", verb: "create", want: true},
+		"reads the channels everywhere":       {group: "tanggap.dev", resource: "complaintchannels", verb: "watch", want: true},
+		"writes status everywhere":            {group: "tanggap.dev", resource: "complaintchannels/status", verb: "patch", want: true},
+		"deletes nobody's channels":           {group: "tanggap.dev", resource: "complaintchannels", verb: "delete"},
+		"makes itself no administrator":       {group: "rbac.authorization.k8s.io", resource: "clusterroles", verb: "create"},
+		"binds the ledgers' role":             {group: "rbac.authorization.k8s.io", resource: "clusterroles", verb: "bind", name: "tanggap-ledger", want: true},
+		"binds no other role":                 {group: "rbac.authorization.k8s.io", resource: "clusterroles", verb: "bind", name: "cluster-admin"},
+		"makes no binding but the ledgers'":   {group: "rbac.authorization.k8s.io", resource: "clusterrolebindings", verb: "create", name: "other"},
+		"runs nothing in other people's pods": {resource: "pods/exec", verb: "create"},
 	}
 	for name, test := range tests {
 		t.Run("the operator "+name, func(t *testing.T) {
@@ -166,7 +169,7 @@ func checkAccess(t *testing.T, client kubernetes.Interface) {
 				Spec: authorizationv1.SubjectAccessReviewSpec{
 					User: operator,
 					ResourceAttributes: &authorizationv1.ResourceAttributes{
-						Group: test.group, Resource: resource, Subresource: subresource, Namespace: test.namespace, Verb: test.verb,
+						Group: test.group, Resource: resource, Subresource: subresource, Namespace: test.namespace, Verb: test.verb, Name: test.name,
 					},
 				},
 			}, metav1.CreateOptions{})
