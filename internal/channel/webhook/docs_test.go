@@ -1,0 +1,65 @@
+package webhook
+
+import (
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+
+	"github.com/tanggap/tanggap/api/v1alpha1"
+)
+
+// TestTheManifestInTheDocumentationTakesItsSample: what the page shows works as it stands there.
+func TestTheManifestInTheDocumentationTakesItsSample(t *testing.T) {
+	raw, err := os.ReadFile("../../../docs/channels/webhook.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := func(language string) string {
+		_, rest, found := strings.Cut(string(raw), "```"+language+"\n")
+		text, _, closed := strings.Cut(rest, "```")
+		if !found || !closed {
+			t.Fatalf("the page has no %q", language)
+		}
+		return text
+	}
+	secretText, manifest, _ := strings.Cut(block("yaml"), "---\n")
+	var c v1alpha1.ComplaintChannel
+	var s struct {
+		Metadata   struct{ Name string }
+		StringData map[string]string
+	}
+	if err := yaml.UnmarshalStrict([]byte(manifest), &c); err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal([]byte(secretText), &s); err != nil {
+		t.Fatal(err)
+	}
+	signing := s.StringData["signing-secret"]
+	r := newRig(t, c.Spec.Source.Webhook, map[string]string{s.Metadata.Name + "/signing-secret": signing})
+	body := block("json")
+	if answer := r.post(body, sign(t, signing, "msg_1", monday, body)...); answer.Code != http.StatusNoContent {
+		t.Fatalf("got %d %s", answer.Code, answer.Body)
+	}
+	const c1 = "112-2026-000045/"
+	want := []string{c1 + "Acknowledged/2026-11-02T03:00:20Z", c1 + "Answered/2026-11-02T03:02:00Z", c1 + "Received/2026-11-02T03:00:00Z"}
+	if diff := cmp.Diff(want, r.ledger.IDs()); diff != "" {
+		t.Error(diff)
+	}
+
+	// The mapping of CloudEvents is a part of a manifest.
+	spec := eventSpec()
+	var part struct{ Mapping v1alpha1.EventMapping }
+	_, fragment, _ := strings.Cut(string(raw), "```\nmapping:\n")
+	fragment, _, _ = strings.Cut(fragment, "```")
+	if err := yaml.UnmarshalStrict([]byte("mapping:\n"+fragment), &part); err != nil {
+		t.Fatal(err)
+	}
+	spec.Mapping = part.Mapping
+	if err := newType(t).Validate(spec); err != nil {
+		t.Error(err)
+	}
+}
