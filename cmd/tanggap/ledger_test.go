@@ -82,12 +82,9 @@ func TestLedgerCommand(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {
-			root := newRootCommand()
-			root.SetArgs([]string{
-				"ledger", "--listen", listen, "--health-listen", health, "--data", data, "--tls-cert", cert, "--tls-key", key,
-				"--client-ca", caFile, "--pseudonym-key", pseudonymKey, "--kubeconfig", kubeconfig, "--log-level", "error",
-			})
-			ended <- root.ExecuteContext(ctx)
+			_, err := execute(ctx, "ledger", "--listen", listen, "--health-listen", health, "--data", data, "--tls-cert", cert, "--tls-key", key,
+				"--client-ca", caFile, "--pseudonym-key", pseudonymKey, "--kubeconfig", kubeconfig, "--log-level", "error")
+			ended <- err
 		}()
 		waitForReady(t, "http://"+health+"/readyz", ended)
 		operator := dial(t, client.Config{BaseURL: "https://" + listen, TLS: client.TLS{CAFile: caFile, CertFile: operatorCert, KeyFile: operatorKey}})
@@ -111,14 +108,21 @@ func TestLedgerCommand(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Errorf("Round %d, ending: %v", round, err)
 		}
-		out := new(bytes.Buffer)
-		root := newRootCommand()
-		root.SetOut(out)
-		root.SetArgs([]string{"ledger", "verify", "--data", data})
-		if err := root.ExecuteContext(t.Context()); err != nil || out.String() != fmt.Sprintf("no difference in %d cases\n", round+1) {
+		out, err := execute(t.Context(), "ledger", "verify", "--data", data)
+		if err != nil || out != fmt.Sprintf("no difference in %d cases\n", round+1) {
 			t.Errorf("Round %d: verify says %q, error %v", round, out, err)
 		}
 	}
+}
+
+// execute runs the program with arguments and returns what it printed.
+func execute(ctx context.Context, args ...string) (string, error) {
+	out := new(bytes.Buffer)
+	root := newRootCommand()
+	root.SetOut(out)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	return out.String(), err
 }
 
 func dial(t *testing.T, config client.Config) *client.Client {
@@ -185,17 +189,13 @@ func TestLedgerCommandSaysWhatIsWrong(t *testing.T) {
 					args = append(args, flag, value)
 				}
 			}
-			root := newRootCommand()
-			root.SetArgs(append(args, test.flag, test.value))
-			err := root.ExecuteContext(t.Context())
+			_, err := execute(t.Context(), append(args, test.flag, test.value)...)
 			if err == nil || !strings.Contains(err.Error(), test.message) {
 				t.Errorf("The error is %v; want %q", err, test.message)
 			}
 		})
 	}
-	root := newRootCommand()
-	root.SetArgs([]string{"ledger", "verify", "--data", filepath.Join(dir, "none")})
-	if err := root.ExecuteContext(t.Context()); !errors.Is(err, os.ErrNotExist) {
+	if _, err := execute(t.Context(), "ledger", "verify", "--data", filepath.Join(dir, "none")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("Verifying what is not there gives %v", err)
 	}
 }
