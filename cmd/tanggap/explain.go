@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/explain"
 	"github.com/tanggap/tanggap/internal/manifest"
 )
@@ -72,9 +71,7 @@ func runExplain(stdin io.Reader, stdout io.Writer, f explainFlags) error {
 	if err != nil {
 		return err
 	}
-	events, err := readInput(stdin, f.events, func(name string, r io.Reader) ([]complaint.Event, error) {
-		return manifest.ReadEvents(name, r)
-	})
+	events, err := readInput(stdin, f.events, manifest.ReadEvents)
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ func TestThePageShowsWhatTheCommandPrints(t *testing.T) {
 		}
 	}
 	if *update {
-		if err := os.WriteFile(explainPage, []byte(got.String()), 0o644); err != nil { //nolint:gosec // a page to be read by everybody
+		if err := os.WriteFile(explainPage, []byte(got.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -101,14 +101,15 @@ func TestAChannelsCalendarWinsOverTheSLAs(t *testing.T) {
 		"dsw": "2026-11-03T14:00:00+07:00", // the office closes at 16:00
 		"wa":  "2026-11-03T10:00:00+07:00", // the desk at 20:00
 	} {
-		judged, _ := p.Channel(channel).Judge(events, at("2026-11-02T14:00:00+07:00"), time.Time{})
+		rules := p.Channel(channel)
+		judged := rules.SLA.Evaluate(rules.Input(events, at("2026-11-02T14:00:00+07:00"), time.Time{}))
 		if len(judged.Clocks) != 1 || !judged.Clocks[0].DueAt.Equal(at(want)) {
 			t.Errorf("%s: got %+v, want due at %s", channel, judged.Clocks, want)
 		}
 	}
 }
 
-func TestJudgeClassifiesByTheCitizensFirstWords(t *testing.T) {
+func TestACaseIsClassifiedByTheCitizensFirstWords(t *testing.T) {
 	p := compile(t, document())
 	received := complaint.Event{ID: "1", Kind: complaint.KindReceived, Actor: complaint.ActorCitizen, OccurredAt: at("2026-11-02T14:00:00+07:00")}
 	message := func(id, when, text string, actor complaint.Actor) complaint.Event {
@@ -128,9 +129,9 @@ func TestJudgeClassifiesByTheCitizensFirstWords(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, got := p.Channel("dsw").Judge(tt.events, at("2026-11-02T16:00:00+07:00"), time.Time{})
-			if got.Category != tt.want {
-				t.Errorf("got %s, want %s", got.Category, tt.want)
+			in := p.Channel("dsw").Input(tt.events, at("2026-11-02T16:00:00+07:00"), time.Time{})
+			if got := in.Subject.Dimensions.Category; got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
 			}
 		})
 	}

@@ -8,15 +8,9 @@ import (
 	"github.com/tanggap/tanggap/internal/taxonomy"
 )
 
-// Judge derives the state of a case of the channel at an instant, and with it the dimensions it is
-// counted by. It is a pure function of the rules, the set of the events and the two instants.
-// observedThrough is the time up to which the channel's source has been read completely.
-func (r *Rules) Judge(events []complaint.Event, at, observedThrough time.Time) (sla.Case, complaint.Dimensions) {
-	in := r.Input(events, at, observedThrough)
-	return r.SLA.Evaluate(in), in.Subject.Dimensions
-}
-
-// Input is what the state of a case of the channel depends on.
+// Input is what the state of a case of the channel depends on at an instant, with the dimensions that
+// the case is counted by. observedThrough is the time up to which the channel's source has been read
+// completely.
 func (r *Rules) Input(events []complaint.Event, at, observedThrough time.Time) sla.Input {
 	in := sla.Input{Events: events, At: at, ObservedThrough: observedThrough}
 	in.Subject = sla.Subject{Channel: r.Name, Official: r.Channel.Official, Attributes: sla.Attributes(in)}
