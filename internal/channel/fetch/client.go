@@ -83,6 +83,8 @@ type Client struct {
 	http    *http.Client
 	config  Config
 	limiter *rate.Limiter
+	// own says that nobody else uses the transport.
+	own bool
 }
 
 // New makes a client. It does no I/O; the error is an *channel.Error.
@@ -104,6 +106,7 @@ func New(config Config) (*Client, error) {
 		http:    &http.Client{Transport: transport, CheckRedirect: checkRedirect},
 		config:  config,
 		limiter: rate.NewLimiter(rate.Every(time.Minute/time.Duration(config.RequestsPerMinute)), 1),
+		own:     len(config.CA) > 0,
 	}, nil
 }
 
@@ -140,9 +143,11 @@ func (c *Client) With(authorizer Authorizer) *Client {
 // Its requests are not limited in rate or time; see Wait.
 func (c *Client) HTTP() *http.Client { return c.http }
 
-// Close closes idle connections that are the client's own.
+// Close closes the client's idle connections, unless they are of a transport that others use as well.
 func (c *Client) Close() error {
-	c.http.CloseIdleConnections()
+	if c.own {
+		c.http.CloseIdleConnections()
+	}
 	return nil
 }
 

@@ -108,8 +108,11 @@ func obstacle(err error) string {
 		certificate *tls.CertificateVerificationError
 		record      tls.RecordHeaderError
 		alert       tls.AlertError
+		operation   *net.OpError
 	)
 	switch {
+	case errors.As(err, &operation) && operation.Op == "proxyconnect":
+		return "the proxy on the way to it cannot be reached"
 	case errors.As(err, &name):
 		return "the name cannot be resolved"
 	case errors.As(err, &authority):
