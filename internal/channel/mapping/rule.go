@@ -83,6 +83,9 @@ func (m *Mapping) event(r *rule, caseID string, vars map[string]any, events *[]c
 
 // escape keeps the parts of an identifier apart.
 func escape(part string) string {
+	if !strings.ContainsAny(part, "%/") {
+		return part
+	}
 	return strings.NewReplacer("%", "%25", "/", "%2F").Replace(part)
 }
 
