@@ -155,6 +155,8 @@ type Event struct {
 	Location *Location `json:"location,omitempty"`
 	// Attributes are further fields for CEL rules: category, department, priority, source status ...
 	Attributes map[string]string `json:"attributes,omitempty"`
+	// Thread asks the ledger to find the case; nil takes CaseID as it is.
+	Thread *Thread `json:"thread,omitempty"`
 	// Clamped marks an event whose OccurredAt lay in the future and was moved to its time of receipt.
 	Clamped bool `json:"clamped,omitempty"`
 	// Cleared marks an event whose text, location and attributes were removed (by retention or a
@@ -243,6 +245,9 @@ func (e *Event) Validate() error {
 			fault("attributes: a key has 1 to %d bytes and a value at most %d", MaxIDBytes, MaxAttributeBytes)
 			break
 		}
+	}
+	if err := e.Thread.validate(); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

@@ -57,6 +57,12 @@ func (l *Ledger) Append(ctx context.Context, channel string, in ledgerapi.Append
 			s.rejected = append(s.rejected, ledgerapi.Rejection{Index: i, Message: err.Error()})
 			continue
 		}
+		if ask := in.Events[i].Thread; ask != nil {
+			if s.threads == nil {
+				s.threads = map[int]thread{}
+			}
+			s.threads[i] = thread{ask: ask, proposed: e.CaseID}
+		}
 		s.events = append(s.events, e)
 		s.index = append(s.index, i)
 		r.bytes += weight(&e)
@@ -84,6 +90,7 @@ func (l *Ledger) prepare(in complaint.Event, channel string, now time.Time, stor
 	case strings.ContainsRune(e.ID+e.CaseID+e.Into, 0):
 		return store.Event{}, fmt.Errorf("id, case, into: must not hold a NUL character")
 	}
+	e.Thread = nil
 	e.Text = plain(e.Text)
 	if len(e.Attributes) > 0 {
 		attributes := make(map[string]string, len(e.Attributes))
@@ -143,6 +150,9 @@ func (t *transaction) submissions(ctx context.Context, group []*request) error {
 		if r.err = t.admit(r); r.err == nil {
 			accepted = append(accepted, r)
 		}
+	}
+	if err := t.converse(ctx, accepted); err != nil {
+		return err
 	}
 	rows, err := t.known(ctx, accepted)
 	if err != nil {

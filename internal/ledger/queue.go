@@ -32,6 +32,8 @@ type submission struct {
 	// events are normalised and valid; index is the place of each in the request.
 	events []store.Event
 	index  []int
+	// threads are what events ask of their cases, by their places in the request.
+	threads map[int]thread
 	// earlier are pseudonyms of the events' reporters by earlier keys, by the current one.
 	earlier  map[string][][]byte
 	rejected []ledgerapi.Rejection

@@ -80,6 +80,11 @@ func textBytes(e *complaint.Event) int {
 	for k, v := range e.Attributes {
 		n += len(k) + len(v) + 1
 	}
+	if e.Thread != nil {
+		for _, id := range e.Thread.Quoted {
+			n += len(id) + 1
+		}
+	}
 	return n
 }
 

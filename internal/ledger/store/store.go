@@ -52,6 +52,8 @@ type Reader interface {
 	// Expired are at most limit cases that were closed by closedBefore and hold all of the content, the
 	// earliest closed first.
 	Expired(ctx context.Context, holds Content, closedBefore time.Time, limit int) ([]Case, error)
+	// CasesOfEvents are the CaseIDs that the channel's events of the IDs belong to; "" where there is no such event.
+	CasesOfEvents(ctx context.Context, channel string, ids []string) ([]string, error)
 	// ByReporter are for each query the latest cases of a reporter, the latest first.
 	ByReporter(ctx context.Context, queries []ReporterQuery) ([][]Case, error)
 	// Page is a page of cases in the order of (channel, case). It may have fewer cases than the limit,
@@ -179,7 +181,9 @@ type Channel struct {
 type ReporterQuery struct {
 	Pseudonym []byte
 	From, To  time.Time
-	Limit     int
+	// Unreceived asks instead for the cases without a ReceivedAt, in no particular order.
+	Unreceived bool
+	Limit      int
 }
 
 // PageQuery asks for cases after a key; empty members ask for nothing.

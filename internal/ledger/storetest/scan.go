@@ -93,9 +93,11 @@ func reportersAreFound(h harness) {
 	t, open := h.t, h.open
 	s := opened(t, open)
 	var cases []store.Case
-	for i, p := range []string{"a", "a", "a", "b", ""} {
+	for i, p := range []string{"a", "a", "a", "b", "", "b", "a"} {
 		c := openCase("dsw", fmt.Sprintf("C%d", i))
-		c.ReceivedAt = instant(i)
+		if c.ReceivedAt = instant(i); i >= 5 {
+			c.ReceivedAt = time.Time{}
+		}
 		if p != "" {
 			c.Pseudonym = []byte(p)
 		}
@@ -108,6 +110,8 @@ func reportersAreFound(h harness) {
 			{Pseudonym: []byte("a"), From: instant(1), To: instant(9), Limit: 1},
 			{Pseudonym: []byte("c"), From: instant(0), To: instant(9), Limit: 10},
 			{Pseudonym: []byte("b"), From: instant(0), To: instant(9), Limit: 10},
+			{Pseudonym: []byte("b"), Unreceived: true, Limit: 10},
+			{Pseudonym: []byte("c"), Unreceived: true, Limit: 10},
 		})
 		if err != nil {
 			return err
@@ -116,8 +120,40 @@ func reportersAreFound(h harness) {
 		wantKeys(t, "up to the limit", []string{"dsw/C2"}, got[1])
 		wantKeys(t, "an unknown reporter", nil, got[2])
 		wantKeys(t, "another reporter", []string{"dsw/C3"}, got[3])
+		wantKeys(t, "cases that were never received", []string{"dsw/C5"}, got[4])
+		wantKeys(t, "none that were never received", nil, got[5])
 		return nil
 	})
+}
+
+func casesOfEvents(h harness) {
+	t, open := h.t, h.open
+	s := opened(t, open)
+	want := func(r store.Reader, channel string, want []string, ids ...string) error {
+		got, err := r.CasesOfEvents(t.Context(), channel, ids)
+		if diff := cmp.Diff(want, got); err == nil && diff != "" {
+			t.Errorf("cases of events of %s (-want +got):\n%s", channel, diff)
+		}
+		return err
+	}
+	view(t, s, func(r store.Reader) error { return want(r, "dsw", []string{""}, "E1") })
+	update(t, s, func(tx store.Tx) error {
+		events := []store.Event{event("dsw", "C1", "E1", 0), event("dsw", "C2", "E2", 1), event("sigap", "C3", "E1", 2)}
+		if _, err := tx.InsertEvents(t.Context(), events); err != nil {
+			return err
+		}
+		if err := want(tx, "dsw", []string{"C2", "C1"}, "E2", "E1"); err != nil {
+			return err
+		}
+		return tx.PutCases(t.Context(), []store.Case{openCase("dsw", "C1"), openCase("dsw", "C2"), openCase("sigap", "C3")})
+	})
+	view(t, s, func(r store.Reader) error {
+		if err := want(r, "dsw", []string{"C2", "", "C1", "C2"}, "E2", "E3", "E1", "E2"); err != nil {
+			return err
+		}
+		return want(r, "sigap", []string{"C3", ""}, "E1", "E2")
+	})
+	update(t, s, func(tx store.Tx) error { return want(tx, "dsw", []string{"C1"}, "E1") })
 }
 
 func oldestFollows(h harness) {

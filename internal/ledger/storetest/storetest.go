@@ -37,6 +37,7 @@ func Run(t *testing.T, factory Factory) {
 		"a failed update leaves everything as it was":              updatesAreAtomic,
 		"replacing events leaves nothing of their content":         eventsAreReplaced,
 		"scans take what they should, in order, up to the limit":   scansAreOrdered,
+		"the cases of events are found by the events":              casesOfEvents,
 		"a reporter's cases are found by pseudonym":                reportersAreFound,
 		"the oldest unanswered case follows every change":          oldestFollows,
 		"figures only change by addition":                          figuresAdd,

@@ -124,6 +124,14 @@ func (r reader) ByReporter(_ context.Context, queries []store.ReporterQuery) ([]
 	found := make([][]store.Case, len(queries))
 	for i, q := range queries {
 		var err error
+		if q.Unreceived {
+			found[i], err = r.list("pseudonym IS NOT NULL AND pseudonym = ? AND received_at IS NULL LIMIT ?",
+				func(b *binder) { b.blob(q.Pseudonym); b.int(int64(q.Limit)) })
+			if err != nil {
+				return nil, fmt.Errorf("looking for a reporter's cases: %w", err)
+			}
+			continue
+		}
 		found[i], err = r.list("pseudonym IS NOT NULL AND pseudonym = ? AND received_at >= ? AND received_at < ? ORDER BY received_at DESC LIMIT ?",
 			func(b *binder) {
 				b.blob(q.Pseudonym)

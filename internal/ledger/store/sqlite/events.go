@@ -175,3 +175,49 @@ func readEvent(r *row, k key) store.Event {
 	r.json(&e.Reporter)
 	return e
 }
+
+// CasesOfEvents implements store.Reader.
+func (r reader) CasesOfEvents(_ context.Context, channel string, ids []string) ([]string, error) {
+	cases := make([]string, len(ids))
+	of, err := r.channel(channel)
+	if err != nil || of == 0 {
+		return cases, err
+	}
+	for i, id := range ids {
+		err := r.query("SELECT c.case_id FROM events e JOIN cases c ON c.ref = e.seq >> ? WHERE e.channel = ? AND e.id = ?",
+			func(b *binder) { b.int(ordinalBits); b.int(of); b.text(id) },
+			func(row *row) error { cases[i] = row.text(); return nil })
+		if err != nil {
+			return nil, fmt.Errorf("looking for the cases of events: %w", err)
+		}
+	}
+	return cases, nil
+}
+
+// CasesOfEvents implements store.Reader, with what this transaction has added.
+func (t *tx) CasesOfEvents(_ context.Context, channel string, ids []string) ([]string, error) {
+	cases := make([]string, len(ids))
+	of, err := t.channel(channel)
+	if err != nil || of == 0 {
+		return cases, err
+	}
+	fresh := map[int64]string{}
+	for k, c := range t.known {
+		fresh[c.ref] = k.CaseID
+	}
+	for i, id := range ids {
+		err := t.query("SELECT e.seq >> ?, c.case_id FROM events e LEFT JOIN cases c ON c.ref = e.seq >> ? WHERE e.channel = ? AND e.id = ?",
+			func(b *binder) { b.int(ordinalBits); b.int(ordinalBits); b.int(of); b.text(id) },
+			func(row *row) error {
+				ref := row.int()
+				if cases[i] = row.text(); cases[i] == "" {
+					cases[i] = fresh[ref]
+				}
+				return nil
+			})
+		if err != nil {
+			return nil, fmt.Errorf("looking for the cases of events: %w", err)
+		}
+	}
+	return cases, nil
+}

@@ -50,6 +50,10 @@ func TestEveryReadUsesItsIndex(t *testing.T) {
 			_, err := r.ByReporter(t.Context(), []store.ReporterQuery{{Pseudonym: []byte("p"), From: at, To: at, Limit: 10}})
 			return err
 		}, "cases_reporter"},
+		"a reporter's cases that were never received": {func(r store.Reader) error {
+			_, err := r.ByReporter(t.Context(), []store.ReporterQuery{{Pseudonym: []byte("p"), Unreceived: true, Limit: 10}})
+			return err
+		}, "cases_reporter"},
 		"the oldest unanswered": {func(r store.Reader) error {
 			_, err := r.OldestUnanswered(t.Context(), []string{"dsw"})
 			return err
