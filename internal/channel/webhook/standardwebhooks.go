@@ -11,6 +11,7 @@ import (
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/channel/push"
 )
 
 // The headers and prefixes of Standard Webhooks 1.0.0.
@@ -25,21 +26,19 @@ const (
 
 	// minSecretBytes is what the specification asks for.
 	minSecretBytes = 24
-	// maxSignatures bounds the work that one delivery can cause.
-	maxSignatures = 16
 )
 
 // standardWebhooks verifies by Standard Webhooks 1.0.0.
 type standardWebhooks struct {
 	secrets [][]byte
 	keys    []ed25519.PublicKey
-	window  window
+	window  push.Window
 }
 
-func newStandardWebhooks(spec *v1alpha1.StandardWebhooksVerification, credential func(v1alpha1.SecretKeyReference) ([]byte, error), now func() time.Time) (verifier, error) {
-	v := &standardWebhooks{window: window{tolerance: defaultTolerance, now: now}}
+func newStandardWebhooks(spec *v1alpha1.StandardWebhooksVerification, credential push.Credential, now func() time.Time) (push.Verifier, error) {
+	v := &standardWebhooks{window: push.Window{Tolerance: push.DefaultTolerance, Now: now}}
 	if spec.Tolerance != nil {
-		v.window.tolerance = spec.Tolerance.Duration
+		v.window.Tolerance = spec.Tolerance.Duration
 	}
 	for _, ref := range spec.SecretRefs {
 		value, err := credential(ref)
@@ -55,49 +54,49 @@ func newStandardWebhooks(spec *v1alpha1.StandardWebhooksVerification, credential
 
 func (v *standardWebhooks) add(ref v1alpha1.SecretKeyReference, value string) error {
 	if strings.HasPrefix(value, prefixPrivateKey) {
-		return unusable(ref, "holds a private key (whsk_…), which only the sender may have; give the public key (whpk_…)")
+		return push.Unusable(ref, "holds a private key (whsk_…), which only the sender may have; give the public key (whpk_…)")
 	}
 	encoded, public := strings.CutPrefix(value, prefixPublicKey)
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(encoded, prefixSecret))
 	switch {
 	case err != nil:
-		return unusable(ref, "holds no signing secret: whsec_ or whpk_ and base64 are expected")
+		return push.Unusable(ref, "holds no signing secret: whsec_ or whpk_ and base64 are expected")
 	case public && len(key) != ed25519.PublicKeySize:
-		return unusable(ref, "holds no ed25519 public key of 32 bytes")
+		return push.Unusable(ref, "holds no ed25519 public key of 32 bytes")
 	case public:
 		v.keys = append(v.keys, key)
 	case len(key) < minSecretBytes:
-		return unusable(ref, "holds a secret of less than 24 bytes, which is too weak")
+		return push.Unusable(ref, "holds a secret of less than 24 bytes, which is too weak")
 	default:
 		v.secrets = append(v.secrets, key)
 	}
 	return nil
 }
 
-// verify implements verifier.
-func (v *standardWebhooks) verify(header http.Header, body []byte) *channel.Error {
+// Verify implements push.Verifier.
+func (v *standardWebhooks) Verify(header http.Header, body []byte) *channel.Error {
 	id, timestamp, list := header.Get(headerID), header.Get(headerTimestamp), header.Get(headerSignature)
 	for _, h := range [...]struct{ name, value string }{{"webhook-id", id}, {"webhook-timestamp", timestamp}, {"webhook-signature", list}} {
 		if h.value == "" {
-			return refused("the header %s is missing", h.name)
+			return push.Refused("the header %s is missing", h.name)
 		}
 	}
 	// A dot would let one signature stand for two ways of cutting the signed content.
 	if strings.Contains(id, ".") {
-		return refused("the header webhook-id must not contain a dot")
+		return push.Refused("the header webhook-id must not contain a dot")
 	}
-	at, ok := parseTimestamp(timestamp)
+	at, ok := push.ParseTimestamp(timestamp)
 	if !ok {
-		return refused("the header webhook-timestamp must be unix seconds")
+		return push.Refused("the header webhook-timestamp must be unix seconds")
 	}
 	signatures := strings.Fields(list)
-	if len(signatures) > maxSignatures {
-		return refused("the header webhook-signature lists more than %d signatures", maxSignatures)
+	if len(signatures) > push.MaxSignatures {
+		return push.Refused("the header webhook-signature lists more than %d signatures", push.MaxSignatures)
 	}
 	if !v.signed(signatures, []byte(id+"."+timestamp+"."), body) {
-		return refused("the signature does not verify")
+		return push.Refused("the signature does not verify")
 	}
-	return v.window.check(at)
+	return v.window.Check(at)
 }
 
 // signed reports whether one of the signatures is of one of the keys.

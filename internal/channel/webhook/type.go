@@ -8,11 +8,10 @@ import (
 	"net/http"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/mapping"
+	"github.com/tanggap/tanggap/internal/channel/push"
 	"github.com/tanggap/tanggap/internal/field"
 )
 
@@ -21,7 +20,6 @@ const (
 	defaultMaxBodyBytes      = 256 << 10
 	defaultRequestsPerSecond = 500
 	defaultUsualDelay        = time.Minute
-	defaultTolerance         = 5 * time.Minute
 )
 
 // Type is the source type webhook. It is safe for concurrent use.
@@ -63,34 +61,28 @@ func (t *Type) Open(settings channel.Settings) (channel.Source, error) {
 	s := &source{
 		mapping:    compiled,
 		verifier:   verifier,
-		maxBody:    defaultMaxBodyBytes,
-		perSecond:  defaultRequestsPerSecond,
 		usualDelay: defaultUsualDelay,
-		now:        settings.Now,
 	}
+	maxBody, perSecond := int64(defaultMaxBodyBytes), defaultRequestsPerSecond
 	if spec.MaxBodyBytes != nil {
-		s.maxBody = int64(*spec.MaxBodyBytes)
+		maxBody = int64(*spec.MaxBodyBytes)
 	}
 	if spec.RequestsPerSecond != nil {
-		s.perSecond = int(*spec.RequestsPerSecond)
+		perSecond = int(*spec.RequestsPerSecond)
 	}
 	if spec.UsualDelay != nil {
 		s.usualDelay = spec.UsualDelay.Duration
 	}
-	// A second's worth at once: senders that were held up deliver in bursts.
-	s.limiter = rate.NewLimiter(rate.Limit(s.perSecond), s.perSecond)
+	s.endpoint = push.NewEndpoint(maxBody, perSecond, settings.Now)
 	return s, nil
 }
 
 // source is one channel's endpoint. It implements channel.Pusher.
 type source struct {
 	mapping    *mapping.Mapping
-	verifier   verifier
-	limiter    *rate.Limiter
-	maxBody    int64
-	perSecond  int
+	verifier   push.Verifier
+	endpoint   *push.Endpoint
 	usualDelay time.Duration
-	now        func() time.Time
 }
 
 // Handler implements channel.Pusher.

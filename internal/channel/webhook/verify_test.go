@@ -20,6 +20,7 @@ import (
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/channeltest"
+	"github.com/tanggap/tanggap/internal/channel/push"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 )
 
@@ -28,7 +29,7 @@ func ref(key string) v1alpha1.SecretKeyReference {
 }
 
 // verifierOf makes the verifier of a specification whose clock stands at the instant.
-func verifierOf(t testing.TB, spec v1alpha1.WebhookVerification, at time.Time, secrets map[string]string) verifier {
+func verifierOf(t testing.TB, spec v1alpha1.WebhookVerification, at time.Time, secrets map[string]string) push.Verifier {
 	t.Helper()
 	clock := channeltest.NewClock(at)
 	settings := channeltest.Settings(v1alpha1.ChannelSource{}, clock, nil, secrets)
@@ -68,7 +69,7 @@ func TestStandardWebhooksPublishedVector(t *testing.T) {
 		h.Set(name, value)
 	}
 	v := verifierOf(t, standardSpec("a"), time.Unix(1614265330, 0), map[string]string{"112/a": vector.Secret})
-	if err := v.verify(h, []byte(vector.Payload)); err != nil {
+	if err := v.Verify(h, []byte(vector.Payload)); err != nil {
 		t.Error(err)
 	}
 }
@@ -138,7 +139,7 @@ func TestStandardWebhooks(t *testing.T) {
 				tt.body = body
 			}
 			h := headers(append(append([]string{}, good...), tt.header...)...)
-			check(t, verifierOf(t, standardSpec(tt.keys...), tt.at, secrets).verify(h, []byte(tt.body)), tt.want)
+			check(t, verifierOf(t, standardSpec(tt.keys...), tt.at, secrets).Verify(h, []byte(tt.body)), tt.want)
 		})
 	}
 }
@@ -221,7 +222,7 @@ func TestHMACShapesOfVendors(t *testing.T) {
 				tt.body = string(body)
 			}
 			v := verifierOf(t, v1alpha1.WebhookVerification{Type: v1alpha1.VerificationHMAC, HMAC: &tt.spec}, tt.at, map[string]string{"112/old": "lama", "112/key": "kunci"})
-			check(t, v.verify(headers(tt.header...), []byte(tt.body)), tt.want)
+			check(t, v.Verify(headers(tt.header...), []byte(tt.body)), tt.want)
 		})
 	}
 }
@@ -237,8 +238,8 @@ func TestHMACPublishedVector(t *testing.T) {
 	v := verifierOf(t, v1alpha1.WebhookVerification{Type: v1alpha1.VerificationHMAC, HMAC: &v1alpha1.HMACVerification{
 		Header: vector.Header, Prefix: "sha256=", SignedContent: "{body}", SecretRefs: []v1alpha1.SecretKeyReference{ref("key")},
 	}}, monday, map[string]string{"112/key": vector.Secret})
-	check(t, v.verify(headers(vector.Header, vector.Expected), []byte(vector.Body)), "")
-	check(t, v.verify(headers(vector.Header, vector.Expected), []byte(vector.Body+" ")), "SignatureInvalid: the signature does not verify")
+	check(t, v.Verify(headers(vector.Header, vector.Expected), []byte(vector.Body)), "")
+	check(t, v.Verify(headers(vector.Header, vector.Expected), []byte(vector.Body+" ")), "SignatureInvalid: the signature does not verify")
 }
 
 func TestBearer(t *testing.T) {
@@ -251,7 +252,7 @@ func TestBearer(t *testing.T) {
 		"Basic baru": missing, "baru": missing, "": missing,
 	} {
 		t.Run(value, func(t *testing.T) {
-			check(t, v.verify(headers("Authorization", value), nil), want)
+			check(t, v.Verify(headers("Authorization", value), nil), want)
 		})
 	}
 }
@@ -295,8 +296,8 @@ func TestToleranceIsTheSpecifications(t *testing.T) {
 	spec := standardSpec("a")
 	spec.StandardWebhooks.Tolerance = &metav1.Duration{Duration: time.Hour}
 	v := verifierOf(t, spec, monday.Add(time.Hour), map[string]string{"112/a": secret})
-	check(t, v.verify(headers(sign(t, secret, "m", monday, "{}")...), []byte("{}")), "")
-	if err := v.verify(headers(sign(t, secret, "m", monday.Add(-time.Second), "{}")...), []byte("{}")); err == nil || err.Reason != ledgerapi.ReasonReplayed {
+	check(t, v.Verify(headers(sign(t, secret, "m", monday, "{}")...), []byte("{}")), "")
+	if err := v.Verify(headers(sign(t, secret, "m", monday.Add(-time.Second), "{}")...), []byte("{}")); err == nil || err.Reason != ledgerapi.ReasonReplayed {
 		t.Errorf("got %v", err)
 	}
 }
@@ -304,7 +305,7 @@ func TestToleranceIsTheSpecifications(t *testing.T) {
 // FuzzVerify: nothing that is not signed is ever taken, and nothing makes the verification panic.
 func FuzzVerify(f *testing.F) {
 	standard := verifierOf(f, standardSpec("a"), monday, map[string]string{"112/a": secret})
-	shapes := []verifier{}
+	shapes := []push.Verifier{}
 	for _, spec := range []v1alpha1.HMACVerification{
 		{Header: "X-Sig", Prefix: "sha256="},
 		{Header: "X-Sig", Encoding: "Base64", Algorithm: "SHA512"},
@@ -320,14 +321,14 @@ func FuzzVerify(f *testing.F) {
 	f.Add("a.b", "99999999999999999999", "v1a,AAAA", "t==,s==,,", []byte("null"))
 	f.Fuzz(func(t *testing.T, id, timestamp, signature, other string, body []byte) {
 		h := http.Header{"Webhook-Id": {id}, "Webhook-Timestamp": {timestamp}, "Webhook-Signature": {signature}, "X-Sig": {other}}
-		if err := standard.verify(h, body); err == nil {
+		if err := standard.Verify(h, body); err == nil {
 			again := sign(t, secret, id, monday, string(body))
 			if id != "msg_1" || string(body) != "{}" || !strings.Contains(signature, again[5]) {
 				t.Fatal("a forged delivery was taken")
 			}
 		}
 		for _, v := range shapes {
-			if err := v.verify(h, body); err == nil {
+			if err := v.Verify(h, body); err == nil {
 				t.Fatal("a forged delivery was taken")
 			}
 		}

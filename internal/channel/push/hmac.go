@@ -1,4 +1,4 @@
-package webhook
+package push
 
 import (
 	"crypto/hmac"
@@ -16,20 +16,21 @@ import (
 	"github.com/tanggap/tanggap/internal/channel"
 )
 
-// hmacVerifier verifies a header with an HMAC, in the shape that the specification says.
-type hmacVerifier struct {
+// HMAC verifies a header with an HMAC, in the shape that the specification says.
+type HMAC struct {
 	spec     v1alpha1.HMACVerification
 	hash     func() hash.Hash
 	secrets  [][]byte
 	template []segment
-	window   window
+	window   Window
 }
 
 // segment is a part of the signed content: a literal text, or what its name stands for.
 type segment struct{ literal, name string }
 
-func newHMAC(spec *v1alpha1.HMACVerification, credential func(v1alpha1.SecretKeyReference) ([]byte, error), now func() time.Time) (verifier, error) {
-	v := &hmacVerifier{spec: *spec, hash: sha256.New, template: segments(spec.SignedContent), window: window{tolerance: defaultTolerance, now: now}}
+// NewHMAC reads the secrets of a verifier.
+func NewHMAC(spec *v1alpha1.HMACVerification, credential Credential, now func() time.Time) (*HMAC, error) {
+	v := &HMAC{spec: *spec, hash: sha256.New, template: segments(spec.SignedContent), window: Window{Tolerance: DefaultTolerance, Now: now}}
 	switch spec.Algorithm {
 	case "SHA512":
 		v.hash = sha512.New
@@ -37,7 +38,7 @@ func newHMAC(spec *v1alpha1.HMACVerification, credential func(v1alpha1.SecretKey
 		v.hash = sha1.New
 	}
 	if spec.Tolerance != nil {
-		v.window.tolerance = spec.Tolerance.Duration
+		v.window.Tolerance = spec.Tolerance.Duration
 	}
 	for _, ref := range spec.SecretRefs {
 		secret, err := credential(ref)
@@ -45,7 +46,7 @@ func newHMAC(spec *v1alpha1.HMACVerification, credential func(v1alpha1.SecretKey
 			return nil, err
 		}
 		if len(secret) == 0 {
-			return nil, unusable(ref, "is empty")
+			return nil, Unusable(ref, "is empty")
 		}
 		v.secrets = append(v.secrets, secret)
 	}
@@ -78,11 +79,11 @@ func segments(template string) []segment {
 	return parts
 }
 
-// verify implements verifier.
-func (v *hmacVerifier) verify(header http.Header, body []byte) *channel.Error {
+// Verify implements Verifier.
+func (v *HMAC) Verify(header http.Header, body []byte) *channel.Error {
 	value := header.Get(v.spec.Header)
 	if value == "" {
-		return refused("the header %s is missing", v.spec.Header)
+		return Refused("the header %s is missing", v.spec.Header)
 	}
 	signatures, timestamp := []string{value}, ""
 	if v.spec.SignatureField != "" {
@@ -91,26 +92,26 @@ func (v *hmacVerifier) verify(header http.Header, body []byte) *channel.Error {
 		timestamp = header.Get(v.spec.TimestampHeader)
 	}
 	timed := v.spec.TimestampHeader != "" || v.spec.TimestampField != ""
-	at, ok := parseTimestamp(timestamp)
+	at, ok := ParseTimestamp(timestamp)
 	if timed && !ok {
-		return refused("the delivery's timestamp is missing or is not in unix seconds")
+		return Refused("the delivery's timestamp is missing or is not in unix seconds")
 	}
 	id := ""
 	if v.spec.IDHeader != "" {
 		if id = header.Get(v.spec.IDHeader); id == "" {
-			return refused("the header %s is missing", v.spec.IDHeader)
+			return Refused("the header %s is missing", v.spec.IDHeader)
 		}
 	}
-	if len(signatures) > maxSignatures {
-		return refused("the header %s lists more than %d signatures", v.spec.Header, maxSignatures)
+	if len(signatures) > MaxSignatures {
+		return Refused("the header %s lists more than %d signatures", v.spec.Header, MaxSignatures)
 	}
 	if !v.signed(signatures, timestamp, id, body) {
-		return refused("the signature does not verify")
+		return Refused("the signature does not verify")
 	}
 	if !timed {
 		return nil
 	}
-	return v.window.check(at)
+	return v.window.Check(at)
 }
 
 // fields reads `t=…,s=…`: the values of every field of the signature's name, and of the first of the
@@ -130,7 +131,7 @@ func fields(value, signatureField, timestampField string) (signatures []string, 
 }
 
 // signed reports whether one of the signatures is of one of the secrets.
-func (v *hmacVerifier) signed(signatures []string, timestamp, id string, body []byte) bool {
+func (v *HMAC) signed(signatures []string, timestamp, id string, body []byte) bool {
 	found := false
 	for _, secret := range v.secrets {
 		mac := hmac.New(v.hash, secret)
@@ -154,7 +155,7 @@ func (v *hmacVerifier) signed(signatures []string, timestamp, id string, body []
 	return found
 }
 
-func (v *hmacVerifier) equal(signature string, want []byte) bool {
+func (v *HMAC) equal(signature string, want []byte) bool {
 	encoded, ok := strings.CutPrefix(signature, v.spec.Prefix)
 	if !ok {
 		return false
