@@ -48,7 +48,7 @@ func (l *Ledger) Cases(ctx context.Context, q CaseQuery) (ledgerapi.CaseList, er
 			return err
 		}
 		for i := range rows {
-			list.Cases = append(list.Cases, shown(&rows[i]))
+			list.Cases = append(list.Cases, listed(&rows[i]))
 		}
 		if next != nil {
 			list.Next = encodePosition(*next)
@@ -109,7 +109,7 @@ func decodePosition(s string) (k complaint.CaseKey, ok bool) {
 	return k, ok && k.Channel != ""
 }
 
-func shown(c *store.Case) ledgerapi.Case {
+func listed(c *store.Case) ledgerapi.Case {
 	return ledgerapi.Case{
 		CaseKey: c.CaseKey, Dimensions: c.Dimensions,
 		ReceivedAt: optional(c.ReceivedAt), AnsweredAt: optional(c.AnsweredAt), WaitingSince: optional(c.WaitingSince),

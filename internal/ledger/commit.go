@@ -125,21 +125,7 @@ func (t *transaction) findOldest(ctx context.Context) error {
 func (l *Ledger) apply(t *transaction) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	grown := t.policy != nil || t.rederive != nil || len(t.changed) > 0
-	for k, v := range t.figures {
-		if *v == (values{}) {
-			continue
-		}
-		grown = true
-		sum := l.figures[k]
-		if sum == nil {
-			sum = new(values)
-			l.figures[k] = sum
-		}
-		for i := range v {
-			sum[i] += v[i]
-		}
-	}
+	grown := l.figures.add(t.figures) || t.policy != nil || t.rederive != nil || len(t.changed) > 0
 	for name := range t.changed {
 		l.channels[name] = t.channels[name]
 	}

@@ -46,7 +46,7 @@ type mirror struct {
 	policy   *policy.Policy // nil before the first
 	document policy.Document
 	channels map[string]*channelState
-	figures  tally
+	figures  ledgerFigures
 	oldest   map[string]time.Time
 	rederive rederivation
 	// watermark is the instant through which due and warning instants have been looked at; latest is the
@@ -95,7 +95,7 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 
 func (m *mirror) load(ctx context.Context, r store.Reader) error {
 	*m = mirror{
-		channels: map[string]*channelState{}, figures: tally{}, oldest: map[string]time.Time{}, advanced: map[string]bool{},
+		channels: map[string]*channelState{}, figures: ledgerFigures{byKey: tally{}}, oldest: map[string]time.Time{}, advanced: map[string]bool{},
 	}
 	if err := setting(ctx, r, settingPolicy, &m.document); err != nil {
 		return err
@@ -130,8 +130,7 @@ func (m *mirror) load(ctx context.Context, r store.Reader) error {
 		m.oldest[names[i]] = at
 	}
 	return r.Figures(ctx, func(f store.Figures) error {
-		v := f.Values
-		m.figures[decodeKey(f.Key)] = &v
+		m.figures.add(tally{decodeKey(f.Key): &f.Values})
 		return nil
 	})
 }

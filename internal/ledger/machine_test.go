@@ -410,9 +410,9 @@ func (m *machine) shown(t tally) map[string]values {
 
 func (m *machine) compare(rt *rapid.T) {
 	m.ledger.mu.RLock()
-	got := m.shown(m.ledger.figures)
+	got := m.shown(m.ledger.figures.byKey)
 	var accepted int64
-	for k, v := range m.ledger.figures {
+	for k, v := range m.ledger.figures.byKey {
 		if k.family == familyIngest {
 			accepted += v[ingestAccepted]
 		}

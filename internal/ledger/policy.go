@@ -106,7 +106,7 @@ func (t *transaction) replacePolicy(ctx context.Context, document policy.Documen
 	}
 	for _, name := range affected {
 		part := rederived{SLA: compiled.Channel(name).Channel.SLA}
-		if open := t.before.figures[channelKey(familyChannel, name)]; open != nil {
+		if open := t.before.figures.byKey[channelKey(familyChannel, name)]; open != nil {
 			part.ToGo = open[channelOpen]
 		}
 		if t.before.channels[name] == nil && t.channels[name] == nil {

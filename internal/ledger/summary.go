@@ -18,8 +18,9 @@ func (l *Ledger) Summary(ctx context.Context, after int64, wait time.Duration) (
 		l.mu.RLock()
 		sequence, grown := l.sequence, l.grown
 		if sequence != after {
-			s := l.summary(l.now().UTC())
+			s, channels, figures := l.outline(l.now().UTC())
 			l.mu.RUnlock()
+			fill(s, channels, figures)
 			return s, nil
 		}
 		l.mu.RUnlock()
@@ -33,20 +34,28 @@ func (l *Ledger) Summary(ctx context.Context, after int64, wait time.Duration) (
 	}
 }
 
-// summary builds a summary. The caller holds mu. What belongs to channels that the policy no longer
-// names is left out.
-func (m *mirror) summary(now time.Time) *ledgerapi.Summary {
+// outline takes from the mirror what a summary is made of, so that transactions wait no longer than for
+// a copy. The caller holds mu.
+func (m *mirror) outline(now time.Time) (*ledgerapi.Summary, map[string]*ledgerapi.ChannelSummary, []shown) {
 	s := &ledgerapi.Summary{
 		Sequence: m.sequence, At: now, Watermark: m.watermark, Policy: m.policyStatus(),
 		Channels: make(map[string]ledgerapi.ChannelSummary, len(m.channels)),
-		Series:   []ledgerapi.Series{}, Clocks: []ledgerapi.ClockSeries{},
 	}
-	channels := map[string]*ledgerapi.ChannelSummary{}
+	channels := make(map[string]*ledgerapi.ChannelSummary, len(m.channels))
 	for _, name := range m.policy.Channels() {
 		channels[name] = m.channelSummary(name)
 	}
+	return s, channels, m.figures.snapshot()
+}
+
+// fill brings the figures into the form of a summary. What belongs to channels that the policy no longer
+// names is left out.
+func fill(s *ledgerapi.Summary, channels map[string]*ledgerapi.ChannelSummary, figures []shown) {
+	s.Series = make([]ledgerapi.Series, 0, rowsOf(figures, familySeries))
+	s.Clocks = make([]ledgerapi.ClockSeries, 0, rowsOf(figures, familyClock))
 	histograms := map[[4]string]*ledgerapi.HistogramSeries{}
-	for k, v := range m.figures {
+	for i := range figures {
+		k, v := figures[i].key, &figures[i].values
 		c := channels[k.labels[0]]
 		if c == nil {
 			continue
@@ -85,7 +94,15 @@ func (m *mirror) summary(now time.Time) *ledgerapi.Summary {
 	for name, c := range channels {
 		s.Channels[name] = *c
 	}
-	return s
+}
+
+func rowsOf(figures []shown, f family) (n int) {
+	for i := range figures {
+		if figures[i].key.family == f {
+			n++
+		}
+	}
+	return n
 }
 
 func (m *mirror) channelSummary(name string) *ledgerapi.ChannelSummary {
@@ -103,7 +120,7 @@ func (m *mirror) channelSummary(name string) *ledgerapi.ChannelSummary {
 	return summary
 }
 
-func addToChannel(c *ledgerapi.ChannelSummary, k figureKey, v *values) {
+func addToChannel(c *ledgerapi.ChannelSummary, k *figureKey, v *values) {
 	switch k.family {
 	case familyChannel:
 		c.Overdue, c.BeyondCoverage = v[channelOverdue], v[channelBeyond]
@@ -124,7 +141,7 @@ func addToChannel(c *ledgerapi.ChannelSummary, k figureKey, v *values) {
 }
 
 // addBucket adds one row of a histogram; the buckets are made cumulative at the end.
-func addBucket(histograms map[[4]string]*ledgerapi.HistogramSeries, k figureKey, v *values) {
+func addBucket(histograms map[[4]string]*ledgerapi.HistogramSeries, k *figureKey, v *values) {
 	id := [4]string(k.labels[:4])
 	h := histograms[id]
 	if h == nil {

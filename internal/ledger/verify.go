@@ -234,7 +234,7 @@ func recountable(figures tally) tally {
 
 // figures compares what is stored with the recount.
 func (v *verification) figures() {
-	have := recountable(v.have.figures)
+	have := recountable(v.have.figures.byKey)
 	keys := map[figureKey]bool{}
 	for _, t := range []tally{have, v.want} {
 		for k := range t {

@@ -6,174 +6,19 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
-	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tanggap/tanggap/internal/complaint"
-	"github.com/tanggap/tanggap/internal/ledger"
 	"github.com/tanggap/tanggap/internal/ledger/client"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	"github.com/tanggap/tanggap/internal/ledger/store"
-	"github.com/tanggap/tanggap/internal/ledger/store/sqlite"
 	"github.com/tanggap/tanggap/internal/ledger/tlstest"
-	"github.com/tanggap/tanggap/internal/policy"
 )
-
-// tokens knows the owners of some tokens; a token "away" cannot be reviewed.
-type tokens map[string]string
-
-func (k tokens) Review(_ context.Context, token string) (string, error) {
-	if token == "away" {
-		return "", errors.New("the API server is away")
-	}
-	user, ok := k[token]
-	if !ok {
-		return "", ErrUnauthenticated
-	}
-	return user, nil
-}
-
-// site is a ledger that is served over TLS on a loopback address.
-type site struct {
-	ledger *ledger.Ledger
-	url    string
-	dir    string
-	ca     *tlstest.Authority
-	files  Files
-	caFile string
-	// stop ends the server as a signal does, and returns what Serve returned.
-	stop func() error
-}
-
-// fragile is a store that can be made to fail.
-type fragile struct {
-	store.Store
-	mu  sync.Mutex
-	err error
-}
-
-func (f *fragile) fail(err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.err = err
-}
-
-func (f *fragile) Update(ctx context.Context, do func(store.Tx) error) error {
-	f.mu.Lock()
-	err := f.err
-	f.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	return f.Store.Update(ctx, do)
-}
-
-func newSite(t *testing.T) (*site, *fragile) {
-	t.Helper()
-	dir := t.TempDir()
-	storage, err := sqlite.Open(dir+"/data", sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &site{dir: dir, ca: tlstest.New(t)}
-	f := &fragile{Store: storage}
-	if s.ledger, err = ledger.Open(t.Context(), ledger.Options{Store: f}); err != nil {
-		t.Fatal(err)
-	}
-	s.files.Cert, s.files.Key = s.ca.Issue(t, dir, "ledger")
-	s.caFile = tlstest.Write(t, dir, "ca.crt", s.ca.PEM)
-	s.files.ClientCA = s.caFile
-	config, err := TLSConfig(s.files, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.url = "https://" + listener.Addr().String()
-	log := slog.New(slog.DiscardHandler)
-	serving, stopServing := context.WithCancel(context.Background())
-	running, stopRunning := context.WithCancel(context.Background())
-	var work sync.WaitGroup
-	work.Go(func() { s.ledger.Run(running) })
-	served := make(chan error, 1)
-	go func() {
-		served <- Serve(serving, listener, New(s.ledger, tokens{"dsw-token": "dsw-worker", "other-token": "other-worker"}, log), config, log)
-	}()
-	var once sync.Once
-	var result error
-	s.stop = func() error {
-		once.Do(func() {
-			stopServing()
-			result = <-served
-			stopRunning()
-			work.Wait()
-			if err := storage.Close(); err != nil {
-				t.Errorf("Closing the store: %v", err)
-			}
-		})
-		return result
-	}
-	t.Cleanup(func() { _ = s.stop() })
-	return s, f
-}
-
-func sitePolicy() policy.Document {
-	d := benchPolicy()
-	dsw := d.Channels["dsw"]
-	dsw.Writer = "dsw-worker"
-	d.Channels["dsw"] = dsw
-	sigap := dsw
-	sigap.Writer = "sigap-worker"
-	d.Channels["sigap"] = sigap
-	return d.Seal()
-}
-
-func (s *site) operator(t *testing.T) *client.Client {
-	t.Helper()
-	cert, key := s.ca.Issue(t, s.dir, ledgerapi.OperatorCommonName)
-	return s.client(t, client.Config{TLS: client.TLS{CAFile: s.caFile, CertFile: cert, KeyFile: key}})
-}
-
-func (s *site) worker(t *testing.T, token string) *client.Client {
-	t.Helper()
-	file := tlstest.Write(t, s.dir, "token-"+token, []byte(token+"\n"))
-	return s.client(t, client.Config{TLS: client.TLS{CAFile: s.caFile}, TokenFile: file})
-}
-
-func (s *site) client(t *testing.T, config client.Config) *client.Client {
-	t.Helper()
-	config.BaseURL = s.url
-	c, err := client.New(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.CloseIdleConnections)
-	return c
-}
-
-func complaintOf(id string) complaint.Event {
-	return complaint.Event{
-		CaseID: id, ID: id, Kind: complaint.KindReceived, Actor: complaint.ActorCitizen, OccurredAt: time.Now().Add(-time.Minute), Text: "banjir",
-	}
-}
-
-func wantStatus(t *testing.T, what string, want int, err error) {
-	t.Helper()
-	var got *client.Error
-	if !errors.As(err, &got) || got.Status != want || got.Message == "" {
-		t.Errorf("%s gives %v; want status %d with a message", what, err, want)
-	}
-}
 
 func TestTheWholeAPIThroughTheClient(t *testing.T) {
 	s, _ := newSite(t)
@@ -328,84 +173,6 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 }
 
-func TestBadRequestsAreExplained(t *testing.T) {
-	s, _ := newSite(t)
-	if _, err := s.operator(t).PutPolicy(t.Context(), sitePolicy()); err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(s.ca.PEM)
-	certFile, keyFile := s.ca.Issue(t, s.dir, ledgerapi.OperatorCommonName)
-	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	asOperator := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}}}}
-	asWorker := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
-	defer asOperator.CloseIdleConnections()
-	defer asWorker.CloseIdleConnections()
-	const events, report, put = "POST /v1/channels/dsw/events", "POST /v1/channels/dsw/report", "PUT /v1/policy"
-	for name, test := range map[string]struct {
-		request, body string
-		status        int
-		message       string
-	}{
-		"nothing":                      {events, "", 400, "the body is empty"},
-		"no JSON":                      {events, "RAHASIA", 400, "not JSON: at byte 1"},
-		"half a document":              {events, `{"events": [`, 400, "not JSON"},
-		"two documents":                {events, `{} {}`, 400, "something follows it"},
-		"another kind":                 {events, `{"events": "RAHASIA"}`, 400, "events: must be of another kind than string"},
-		"another kind within":          {events, `{"events": [{"text": {"RAHASIA": 1}}]}`, 400, "events.text: must be of another kind than object"},
-		"a time without an offset":     {events, `{"events": [{"at": "RAHASIA 2026-11-02 10:00"}]}`, 400, "a time is not of the form"},
-		"a field that is not known":    {events, `{"later": 1}`, 200, ""},
-		"too large":                    {events, `{"events": [{"text": "` + strings.Repeat("x", ledgerapi.MaxRequestBytes) + `"}]}`, 413, "bytes that are allowed"},
-		"a report without an instance": {report, `{"state": "Connected", "reason": "Connected"}`, 400, "instance: must have"},
-		"a report of an unknown state": {report, `{"instance": "a", "state": "RAHASIA", "reason": "Connected"}`, 400, "state: must be one of"},
-		"a report that is too large":   {report, strings.Repeat(" ", 70<<10) + "{}", 413, "bytes that are allowed"},
-		"a policy with a typing error": {put, `{"channels": {}, "slaz": {}}`, 400, `unknown field "slaz"`},
-		"a policy that is wrong":       {put, `{"revision": "", "channels": {"dsw": {"type": "rest", "official": true, "writer": "w", "sla": "none"}}}`, 400, "channels.dsw.sla"},
-		"a bad position":               {"GET /v1/summary?after=x", "", 400, "after: must be"},
-		"a bad wait":                   {"GET /v1/summary?wait=10", "", 400, "wait: must be a duration"},
-		"a bad limit":                  {"GET /v1/cases?limit=0", "", 400, "limit: must be"},
-		"too large a limit":            {"GET /v1/cases?limit=100000", "", 400, "limit: must be 1 to 1000"},
-		"a bad state":                  {"GET /v1/cases?state=RAHASIA", "", 400, "state: must be one of"},
-		"a bad time":                   {"GET /v1/cases?dueBefore=RAHASIA", "", 400, "dueBefore: must be"},
-		"a made up page":               {"GET /v1/cases?after=RAHASIA", "", 400, "after: must be the next"},
-		"another path":                 {"GET /v2/RAHASIA", "", 404, "nothing at this path"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			method, path, _ := strings.Cut(test.request, " ")
-			req, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(test.body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			c := asOperator
-			if method == http.MethodPost {
-				c = asWorker
-				req.Header.Set("Authorization", "Bearer dsw-token")
-			}
-			resp, err := c.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer resp.Body.Close()
-			body, err := io.ReadAll(resp.Body)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if resp.StatusCode != test.status || !strings.Contains(strings.ReplaceAll(string(body), `\"`, `"`), test.message) {
-				t.Errorf("The answer is %d %s; want %d with %q", resp.StatusCode, body, test.status, test.message)
-			}
-			if strings.Contains(string(body), "RAHASIA") {
-				t.Errorf("The answer tells what was sent: %s", body)
-			}
-			if resp.Header.Get("Content-Type") != "application/json" {
-				t.Errorf("The answer is %q", resp.Header.Get("Content-Type"))
-			}
-		})
-	}
-}
-
 func TestAFailingStoreIsSaidAndRecoveredFrom(t *testing.T) {
 	s, storage := newSite(t)
 	operator, worker := s.operator(t), s.worker(t, "dsw-token")
@@ -521,59 +288,5 @@ func TestRenewedCertificatesAndTokensNeedNoRestart(t *testing.T) {
 	}
 	if _, err := worker.Channel(t.Context(), "dsw"); err != nil {
 		t.Errorf("The worker with the new authority: %v", err)
-	}
-}
-
-func TestHealthTellsReadinessAndTheProcess(t *testing.T) {
-	s, _ := newSite(t)
-	h := NewHealth(s.ledger)
-	get := func(path string) (int, string) {
-		t.Helper()
-		w := newRecorder()
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		h.ServeHTTP(w, req)
-		return w.status, w.body.String()
-	}
-	if status, _ := get("/healthz"); status != http.StatusOK {
-		t.Errorf("/healthz is %d", status)
-	}
-	if status, _ := get("/readyz"); status != http.StatusServiceUnavailable {
-		t.Errorf("/readyz before it serves is %d", status)
-	}
-	h.SetReady(true)
-	if status, _ := get("/readyz"); status != http.StatusOK {
-		t.Errorf("/readyz is %d", status)
-	}
-	if _, body := get("/metrics"); !strings.Contains(body, "tanggap_ledger_transactions_total") || !strings.Contains(body, "tanggap_ledger_storage_up 1") {
-		t.Errorf("/metrics lacks the ledger's own:\n%s", body)
-	}
-}
-
-// recorder is a response writer without the parts of httptest's that are not needed.
-type recorder struct {
-	header http.Header
-	status int
-	body   strings.Builder
-}
-
-func newRecorder() *recorder { return &recorder{header: http.Header{}, status: http.StatusOK} }
-
-func (r *recorder) Header() http.Header         { return r.header }
-func (r *recorder) WriteHeader(status int)      { r.status = status }
-func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }
-
-// waitFor waits for a condition that nothing signals.
-func waitFor(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	for !is() {
-		select {
-		case <-deadline:
-			t.Fatalf("Waited in vain for %s", what)
-		case <-time.After(2 * time.Millisecond):
-		}
 	}
 }

@@ -1,0 +1,136 @@
+package ledger
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+)
+
+func TestObservedThroughNeverMovesBackNorAheadOfNow(t *testing.T) {
+	f := testFixture(t)
+	want := func(at time.Time) {
+		t.Helper()
+		state, err := f.ledger.State("dsw")
+		if err != nil || state.ObservedThrough == nil || !state.ObservedThrough.Equal(at) {
+			t.Errorf("observedThrough is %v, error %v; want %v", state.ObservedThrough, err, at)
+		}
+	}
+	f.through("dsw", monday.Add(-time.Hour))
+	want(monday.Add(-time.Hour))
+	f.through("dsw", monday.Add(-2*time.Hour))
+	want(monday.Add(-time.Hour))
+	f.through("dsw", monday.Add(time.Hour))
+	want(monday)
+	report := ledgerapi.Report{Instance: "a", State: ledgerapi.SourceConnected, Reason: ledgerapi.ReasonConnected}
+	f.clock.move(time.Minute)
+	later := monday.Add(30 * time.Second)
+	report.ObservedThrough = &later
+	if err := f.ledger.Report(t.Context(), "dsw", report); err != nil {
+		t.Fatal(err)
+	}
+	want(later)
+}
+
+func TestReportsAddTheGrowthOfEachInstance(t *testing.T) {
+	f := testFixture(t)
+	report := func(instance string, rejected, unauthorized int64) {
+		t.Helper()
+		err := f.ledger.Report(t.Context(), "dsw", ledgerapi.Report{
+			Instance: instance, State: ledgerapi.SourceDisconnected, Reason: ledgerapi.ReasonUnauthorized, Rejected: rejected,
+			Errors: map[ledgerapi.Reason]int64{ledgerapi.ReasonUnauthorized: unauthorized, "made up": 1},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	report("a", 3, 5)
+	report("a", 4, 5)
+	report("b", 1, 1)
+	f.restart()
+	report("a", 6, 9)
+	report("b", 1, 1)
+	c := f.summary().Channels["dsw"]
+	if c.Rejected != 7 || c.Errors[ledgerapi.ReasonUnauthorized] != 10 || c.Errors[ledgerapi.ReasonInternal] != 2 {
+		t.Errorf("The channel counts %d rejected and errors %v; want 7, and 10 unauthorized", c.Rejected, c.Errors)
+	}
+	if c.State != ledgerapi.SourceDisconnected || c.Reason != ledgerapi.ReasonUnauthorized || c.ReportedAt == nil {
+		t.Errorf("The channel is %+v", c)
+	}
+	for i := range 40 {
+		report(string(rune('A'+i)), 1, 0)
+	}
+	if n := len(f.ledger.channels["dsw"].reported.Instances); n > maxInstances {
+		t.Errorf("%d instances are remembered; want at most %d", n, maxInstances)
+	}
+}
+
+func TestADeletedChannelLeavesTheSummaryAndGoesOnWhenItIsMadeAgain(t *testing.T) {
+	f := testFixture(t)
+	f.append("dsw", received("C1", monday))
+	f.append("sigap", received("S1", monday))
+	without := samplePolicy()
+	delete(without.Channels, "dsw")
+	f.policy(without)
+	f.pass(20 * time.Minute)
+	s := f.summary()
+	if _, there := s.Channels["dsw"]; there || len(s.Series) != 1 || s.Series[0].Channel != "sigap" {
+		t.Errorf("The summary still has the deleted channel: %+v", s.Series)
+	}
+	f.wantClock("Without the channel", "sigap", "FirstAnswer", ledgerapi.ClockSeries{Overdue: 1})
+	f.restart()
+	f.verify()
+	f.policy(samplePolicy())
+	f.advance()
+	f.wantClock("With the channel again", "dsw", "FirstAnswer", ledgerapi.ClockSeries{Overdue: 1})
+	if c := f.summary().Channels["dsw"]; c.Unanswered != 1 || c.Received != 1 || c.Accepted != 1 {
+		t.Errorf("The channel goes on with %+v; want its history", c)
+	}
+	f.verify()
+}
+
+func TestSpilloverIsCountedOnceACase(t *testing.T) {
+	f := testFixture(t)
+	by := func(e complaint.Event, phone string) complaint.Event {
+		e.Reporter = &complaint.Reporter{Phone: phone}
+		return e
+	}
+	f.clock.set(monday.Add(100 * time.Hour))
+	f.append("dsw", by(received("old", monday), "0812-3456-789"), by(received("answered", monday), "0812-1111-111"), answered("answered", monday))
+	f.append("sigap", by(received("later", monday.Add(time.Hour)), "+62 812 3456 789"))
+	f.append("wa",
+		by(received("spilled", monday.Add(2*time.Hour)), "628123456789"),
+		by(received("was answered", monday.Add(2*time.Hour)), "0812-1111-111"),
+		by(received("stranger", monday.Add(2*time.Hour)), "0899-9999-999"),
+		by(received("too late", monday.Add(75*time.Hour)), "628123456789"),
+	)
+	f.append("wa", event("spilled", "again", complaint.KindCitizenMessage, complaint.ActorCitizen, monday.Add(3*time.Hour)))
+	want := map[string]int64{"dsw>sigap": 1, "sigap>wa": 1}
+	got := map[string]int64{}
+	for _, s := range f.summary().Spillover {
+		got[s.From+">"+s.To] = s.Count
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Spillovers (-want +got):\n%s", diff)
+	}
+	f.verify()
+}
+
+func TestSpilloverIsFoundByAnEarlierKey(t *testing.T) {
+	f := testFixture(t)
+	complain := func(channel, id string, at time.Time) {
+		e := received(id, at)
+		e.Reporter = &complaint.Reporter{Email: " Warga@Example.org"}
+		f.append(channel, e)
+	}
+	complain("dsw", "C1", monday.Add(-time.Hour))
+	f.names = &Pseudonyms{keys: [][]byte{[]byte("a new key of the city"), f.names.keys[0]}}
+	f.restart()
+	complain("wa", "W1", monday)
+	if s := f.summary().Spillover; len(s) != 1 || s[0].From != "dsw" {
+		t.Errorf("Spillovers are %v; want one from dsw", s)
+	}
+}
