@@ -10,7 +10,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	ctrl "sigs.k8s.io/controller-runtime"
 
-	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/controllers/complaintchannel"
 	"github.com/tanggap/tanggap/controllers/complaintledger"
 	"github.com/tanggap/tanggap/controllers/complainttaxonomy"
@@ -30,8 +29,6 @@ type Options struct {
 	Image string
 	// Namespace is the operator's own.
 	Namespace string
-	// CheckSource says what is wrong with the source of a channel: it compiles every expression.
-	CheckSource func(*v1alpha1.ComplaintChannel) error
 	// Metrics takes the collector of the complaints' metrics.
 	Metrics prometheus.Registerer
 	// Now is the clock, After waits on it.
@@ -44,6 +41,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := index.Register(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
+	check, err := judge.Sources()
+	if err != nil {
+		return fmt.Errorf("preparing the check of sources: %w", err)
+	}
 	set := ledgers.New(ledgers.Options{
 		Dial: ledgers.Dial, Now: options.Now, After: options.After, Logger: mgr.GetLogger().WithName("ledgers"),
 	})
@@ -53,7 +54,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := options.Metrics.Register(metrics.New(set.Export, options.Now)); err != nil {
 		return fmt.Errorf("registering the metrics: %w", err)
 	}
-	return setupControllers(mgr, options, set, judge.New(options.CheckSource))
+	return setupControllers(mgr, options, set, judge.New(check))
 }
 
 func setupControllers(mgr ctrl.Manager, options Options, set *ledgers.Set, j *judge.Judge) error {

@@ -20,7 +20,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/controllers"
 	restsource "github.com/tanggap/tanggap/internal/channel/rest"
 	"github.com/tanggap/tanggap/internal/channel/webhook"
@@ -88,12 +87,8 @@ func runOperator(ctx context.Context, f operatorFlags) error {
 	if err != nil {
 		return err
 	}
-	check, err := newSourceCheck()
-	if err != nil {
-		return err
-	}
 	err = controllers.Setup(ctx, mgr, controllers.Options{
-		Image: f.image, Namespace: f.operatorNamespace, CheckSource: check,
+		Image: f.image, Namespace: f.operatorNamespace,
 		Metrics: metrics.Registry, Now: time.Now, After: time.After,
 	})
 	if err != nil {
@@ -150,31 +145,4 @@ func newManager(config *rest.Config, f operatorFlags, log logr.Logger) (manager.
 		return nil, fmt.Errorf("adding a probe: %w", err)
 	}
 	return mgr, nil
-}
-
-// newSourceCheck makes the function that says what is wrong with the source of a channel and cannot be
-// stated in its schema.
-func newSourceCheck() (func(*v1alpha1.ComplaintChannel) error, error) {
-	restType, err := restsource.New()
-	if err != nil {
-		return nil, err
-	}
-	webhookType, err := webhook.New()
-	if err != nil {
-		return nil, err
-	}
-	return func(channel *v1alpha1.ComplaintChannel) error {
-		if zone := channel.Spec.AssumeTimeZone; zone != "" {
-			if _, err := time.LoadLocation(zone); err != nil {
-				return field.Errorf("assumeTimeZone", "there is no time zone %q", zone)
-			}
-		}
-		if source := channel.Spec.Source.REST; source != nil {
-			return field.Within("source.rest", restType.Validate(source))
-		}
-		if source := channel.Spec.Source.Webhook; source != nil {
-			return field.Within("source.webhook", webhookType.Validate(source))
-		}
-		return nil
-	}, nil
 }
