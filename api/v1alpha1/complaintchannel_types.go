@@ -32,7 +32,7 @@ type ComplaintChannel struct {
 
 // ComplaintChannelSpec is the channel.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.worker) || !has(self.worker.replicas) || self.worker.replicas <= 1 || self.source.type == 'webhook'",message="worker.replicas: a source that is polled has one reader, so at most 1"
+// +kubebuilder:validation:XValidation:rule="!has(self.worker) || !has(self.worker.replicas) || self.worker.replicas <= 1 || self.source.type in ['webhook', 'whatsapp']",message="worker.replicas: a source that is polled has one reader, so at most 1"
 type ComplaintChannelSpec struct {
 	// source is where the complaints come from.
 	// +required
@@ -83,21 +83,28 @@ type WorkerSpec struct {
 
 // SourceType is a kind of source; it is also the name of the member that configures it.
 //
-// +kubebuilder:validation:Enum=rest;webhook;open311
+// +kubebuilder:validation:Enum=rest;webhook;open311;x;whatsapp
 type SourceType string
 
 // The kinds of source.
 const (
-	SourceREST    SourceType = "rest"
-	SourceWebhook SourceType = "webhook"
-	SourceOpen311 SourceType = "open311"
+	SourceREST     SourceType = "rest"
+	SourceWebhook  SourceType = "webhook"
+	SourceOpen311  SourceType = "open311"
+	SourceX        SourceType = "x"
+	SourceWhatsApp SourceType = "whatsapp"
 )
+
+// Pushed reports whether others deliver to a source of this type, and nobody polls it.
+func (t SourceType) Pushed() bool { return t == SourceWebhook || t == SourceWhatsApp }
 
 // ChannelSource is where complaints come from: type, and exactly the member of that name.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.rest) == (self.type == 'rest')",message="rest must be set when type is rest, and only then"
 // +kubebuilder:validation:XValidation:rule="has(self.webhook) == (self.type == 'webhook')",message="webhook must be set when type is webhook, and only then"
 // +kubebuilder:validation:XValidation:rule="has(self.open311) == (self.type == 'open311')",message="open311 must be set when type is open311, and only then"
+// +kubebuilder:validation:XValidation:rule="has(self.x) == (self.type == 'x')",message="x must be set when type is x, and only then"
+// +kubebuilder:validation:XValidation:rule="has(self.whatsapp) == (self.type == 'whatsapp')",message="whatsapp must be set when type is whatsapp, and only then"
 // +union
 type ChannelSource struct {
 	// type of the source.
@@ -113,6 +120,12 @@ type ChannelSource struct {
 	// open311 polls an Open311 GeoReport v2 server.
 	// +optional
 	Open311 *Open311Source `json:"open311,omitempty"`
+	// x polls the mentions and the posts of an account on X (Twitter).
+	// +optional
+	X *XSource `json:"x,omitempty"`
+	// whatsapp receives the messages of business phone numbers on WhatsApp, by the Cloud API.
+	// +optional
+	WhatsApp *WhatsAppSource `json:"whatsapp,omitempty"`
 }
 
 // ComplaintChannelStatus is what the operator found.
@@ -126,7 +139,7 @@ type ComplaintChannelStatus struct {
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// endpoint is the URL, inside the cluster, that a webhook's deliveries are posted to; an Ingress or a
+	// endpoint is the URL, inside the cluster, that deliveries are posted to; an Ingress or a
 	// Gateway leads to it from outside.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512

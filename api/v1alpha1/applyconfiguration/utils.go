@@ -130,6 +130,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.WebhookVerificationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WeeklyHours"):
 		return &apiv1alpha1.WeeklyHoursApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WhatsAppSource"):
+		return &apiv1alpha1.WhatsAppSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WorkCalendar"):
 		return &apiv1alpha1.WorkCalendarApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WorkCalendarSpec"):
@@ -138,6 +140,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.WorkCalendarStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WorkerSpec"):
 		return &apiv1alpha1.WorkerSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("XSource"):
+		return &apiv1alpha1.XSourceApplyConfiguration{}
 
 	}
 	return nil

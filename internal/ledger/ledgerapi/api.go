@@ -105,6 +105,7 @@ const (
 	ReasonReplayed          Reason = "Replayed"          // a push outside the replay window
 	ReasonBodyTooLarge      Reason = "BodyTooLarge"      // a push over the limit
 	ReasonInvalidBody       Reason = "InvalidBody"       // a push that is not of the documented shape
+	ReasonHistoryLost       Reason = "HistoryLost"       // the platform no longer shows what was not read in time
 	ReasonLedgerUnavailable Reason = "LedgerUnavailable" // the ledger did not take the events
 	ReasonInternal          Reason = "InternalError"
 )
@@ -114,7 +115,7 @@ func Reasons() []Reason {
 	return []Reason{
 		ReasonConnected, ReasonWaitingForFirst, ReasonUnauthorized, ReasonCredentialMissing, ReasonNotFound, ReasonRateLimited,
 		ReasonUnreachable, ReasonTimeout, ReasonServerError, ReasonInvalidResponse, ReasonMappingFailed, ReasonInvalidEvent,
-		ReasonSignatureInvalid, ReasonReplayed, ReasonBodyTooLarge, ReasonInvalidBody, ReasonLedgerUnavailable, ReasonInternal,
+		ReasonSignatureInvalid, ReasonReplayed, ReasonBodyTooLarge, ReasonInvalidBody, ReasonHistoryLost, ReasonLedgerUnavailable, ReasonInternal,
 	}
 }
 

@@ -124,6 +124,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: webhook
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.WebhookSource
+    - name: whatsapp
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.WhatsAppSource
+    - name: x
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.XSource
 - name: com.github.tanggap.tanggap.api.v1alpha1.Clock
   map:
     fields:
@@ -1078,6 +1084,42 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.tanggap.tanggap.api.v1alpha1.Interval
           elementRelationship: atomic
+- name: com.github.tanggap.tanggap.api.v1alpha1.WhatsAppPhoneNumberID
+  scalar: string
+- name: com.github.tanggap.tanggap.api.v1alpha1.WhatsAppSource
+  map:
+    fields:
+    - name: appSecretSecretRefs
+      type:
+        list:
+          elementType:
+            namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+          elementRelationship: atomic
+    - name: caseWindow
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 24h
+    - name: maxBodyBytes
+      type:
+        scalar: numeric
+      default: 4194304
+    - name: phoneNumberIDs
+      type:
+        list:
+          elementType:
+            namedType: com.github.tanggap.tanggap.api.v1alpha1.WhatsAppPhoneNumberID
+          elementRelationship: associative
+    - name: requestsPerSecond
+      type:
+        scalar: numeric
+      default: 500
+    - name: usualDelay
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 1m
+    - name: verifyTokenSecretRef
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
 - name: com.github.tanggap.tanggap.api.v1alpha1.WorkCalendar
   map:
     fields:
@@ -1164,6 +1206,31 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: resources
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.Resources
+- name: com.github.tanggap.tanggap.api.v1alpha1.XSource
+  map:
+    fields:
+    - name: agencyUserIDs
+      type:
+        list:
+          elementType:
+            namedType: com.github.tanggap.tanggap.api.v1alpha1.XUserID
+          elementRelationship: associative
+    - name: bearerTokenSecretRef
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+    - name: polling
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.Polling
+      default: {}
+    - name: url
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.HTTPURL
+      default: https://api.x.com
+    - name: userID
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.XUserID
+- name: com.github.tanggap.tanggap.api.v1alpha1.XUserID
+  scalar: string
 - name: io.k8s.apimachinery.pkg.api.resource.Quantity
   scalar: untyped
   list:

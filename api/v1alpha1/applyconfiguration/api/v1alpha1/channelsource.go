@@ -19,6 +19,10 @@ type ChannelSourceApplyConfiguration struct {
 	Webhook *WebhookSourceApplyConfiguration `json:"webhook,omitempty"`
 	// open311 polls an Open311 GeoReport v2 server.
 	Open311 *Open311SourceApplyConfiguration `json:"open311,omitempty"`
+	// x polls the mentions and the posts of an account on X (Twitter).
+	X *XSourceApplyConfiguration `json:"x,omitempty"`
+	// whatsapp receives the messages of business phone numbers on WhatsApp, by the Cloud API.
+	WhatsApp *WhatsAppSourceApplyConfiguration `json:"whatsapp,omitempty"`
 }
 
 // ChannelSourceApplyConfiguration constructs a declarative configuration of the ChannelSource type for use with
@@ -56,5 +60,21 @@ func (b *ChannelSourceApplyConfiguration) WithWebhook(value *WebhookSourceApplyC
 // If called multiple times, the Open311 field is set to the value of the last call.
 func (b *ChannelSourceApplyConfiguration) WithOpen311(value *Open311SourceApplyConfiguration) *ChannelSourceApplyConfiguration {
 	b.Open311 = value
+	return b
+}
+
+// WithX sets the X field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the X field is set to the value of the last call.
+func (b *ChannelSourceApplyConfiguration) WithX(value *XSourceApplyConfiguration) *ChannelSourceApplyConfiguration {
+	b.X = value
+	return b
+}
+
+// WithWhatsApp sets the WhatsApp field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the WhatsApp field is set to the value of the last call.
+func (b *ChannelSourceApplyConfiguration) WithWhatsApp(value *WhatsAppSourceApplyConfiguration) *ChannelSourceApplyConfiguration {
+	b.WhatsApp = value
 	return b
 }

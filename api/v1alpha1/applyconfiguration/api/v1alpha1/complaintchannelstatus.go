@@ -16,7 +16,7 @@ type ComplaintChannelStatusApplyConfiguration struct {
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// conditions are Accepted, WorkerAvailable, SourceConnected and Ready.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
-	// endpoint is the URL, inside the cluster, that a webhook's deliveries are posted to; an Ingress or a
+	// endpoint is the URL, inside the cluster, that deliveries are posted to; an Ingress or a
 	// Gateway leads to it from outside.
 	Endpoint *string `json:"endpoint,omitempty"`
 	// unanswered counts the complaints nobody has answered; absent while unknown.

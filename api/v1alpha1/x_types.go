@@ -1,0 +1,35 @@
+package v1alpha1
+
+// XSource polls an account on X (Twitter) by the X API v2: the posts that mention it and its own.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.agencyUserIDs) || !(self.userID in self.agencyUserIDs)",message="agencyUserIDs: names further accounts; the one of userID answers in any case"
+type XSource struct {
+	// url of the API; the default is https://api.x.com.
+	// +optional
+	// +kubebuilder:default="https://api.x.com"
+	URL HTTPURL `json:"url,omitempty"`
+	// userID is the numeric id of the account that citizens mention, quoted as a string. It stays when the
+	// account's @name changes.
+	// +required
+	UserID XUserID `json:"userID,omitempty"`
+	// agencyUserIDs are the numeric ids of further accounts of the city, such as those of departments, whose
+	// replies answer as well.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	AgencyUserIDs []XUserID `json:"agencyUserIDs,omitempty"`
+	// bearerTokenSecretRef names the key with the bearer token of the app.
+	// +required
+	BearerTokenSecretRef SecretKeyReference `json:"bearerTokenSecretRef,omitzero"`
+	// polling says how often the source is read.
+	// +optional
+	// +kubebuilder:default={}
+	Polling *Polling `json:"polling,omitempty"`
+}
+
+// XUserID is the numeric id of an account on X.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=19
+// +kubebuilder:validation:XValidation:rule="self.matches('^[1-9][0-9]*$')",message="must be the numeric id of an account, in quotes, not its @name"
+type XUserID string

@@ -1,0 +1,100 @@
+package x
+
+import (
+	"html"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tanggap/tanggap/internal/complaint"
+)
+
+// attributePlace is the place that the author attached to a post, as X calls it.
+const attributePlace = "place"
+
+// events are what a post says has happened; none for a post that is neither a complaint nor an answer.
+// Reading it again gives events of the same identifiers.
+func (p *poll) events(post *post) []complaint.Event {
+	if post.refers("retweeted") != "" {
+		return nil
+	}
+	conversation, _ := parseID(post.ConversationID) // checked when it was parsed
+	official := slices.Contains(p.agencies, post.AuthorID)
+	replied := post.refers("replied_to")
+	switch {
+	case replied == "" && official:
+		p.cursor.began(post.first())
+		return nil
+	case replied == post.ConversationID && slices.Contains(p.agencies, post.InReplyToUserID):
+		p.cursor.began(conversation)
+	}
+	citizen, e := post.AuthorID, complaint.Event{Kind: complaint.KindReceived, Actor: complaint.ActorCitizen}
+	if official {
+		citizen, e = post.InReplyToUserID, complaint.Event{Kind: complaint.KindAnswered, Actor: complaint.ActorOfficial}
+	}
+	e.CaseID = post.ConversationID
+	if replied == "" {
+		e.CaseID = post.first().String()
+	}
+	if p.cursor.ours(conversation) {
+		if citizen == "" || slices.Contains(p.agencies, citizen) {
+			return nil // the city goes on with a post of its own; it answers nobody
+		}
+		e.CaseID += "/" + citizen
+	}
+	return post.versions(e)
+}
+
+// versions completes the event of a post, and adds that it was edited if it was.
+func (p *post) versions(e complaint.Event) []complaint.Event {
+	first := p.first()
+	e.ID, e.OccurredAt, e.Text = first.String(), p.CreatedAt, p.words()
+	if e.Actor == complaint.ActorCitizen {
+		// The number stays when a name changes; the prefix keeps it apart from numbers of other platforms.
+		e.Reporter = &complaint.Reporter{Handle: "x:" + p.AuthorID}
+	}
+	e.Location = p.location()
+	if p.place != "" {
+		e.Attributes = map[string]string{attributePlace: cut(p.place, complaint.MaxAttributeBytes)}
+	}
+	if first == p.number {
+		return []complaint.Event{e}
+	}
+	edited := e
+	e.OccurredAt = first.time()
+	edited.Kind, edited.ID = complaint.KindEdited, e.ID+"/edited/"+p.ID
+	return []complaint.Event{e, edited}
+}
+
+// words are the text as it was written: X escapes &, < and >.
+func (p *post) words() string {
+	text := p.Text
+	if p.NoteTweet != nil && p.NoteTweet.Text != "" {
+		text = p.NoteTweet.Text
+	}
+	return cut(html.UnescapeString(text), complaint.MaxTextBytes)
+}
+
+// location is the position that the author attached; a place is no position but a name.
+func (p *post) location() *complaint.Location {
+	if p.Geo == nil || p.Geo.Coordinates == nil || len(p.Geo.Coordinates.Coordinates) != 2 {
+		return nil
+	}
+	at := p.Geo.Coordinates.Coordinates
+	if !(at[0] >= -180 && at[0] <= 180 && at[1] >= -90 && at[1] <= 90) {
+		return nil
+	}
+	return &complaint.Location{Latitude: at[1], Longitude: at[0]}
+}
+
+// cut is a text within the bounds of an event.
+func cut(s string, limit int) string {
+	s = strings.ToValidUTF8(s, "\ufffd")
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}

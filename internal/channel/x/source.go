@@ -1,0 +1,157 @@
+// Package x reads an account on X by the X API v2: the posts that mention it, which are complaints, and
+// the account's own posts, among which are the answers. Both are timelines of which X shows the latest
+// posts only, newest first.
+package x
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/tanggap/tanggap/api/v1alpha1"
+	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/channel/fetch"
+	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+)
+
+// Defaults of the API, for specifications that did not pass through it.
+const (
+	defaultURL      = "https://api.x.com"
+	defaultInterval = time.Minute
+	defaultOverlap  = 10 * time.Minute
+	defaultLookback = 720 * time.Hour
+	defaultMaxPages = 1000
+)
+
+// Type is the source type x.
+type Type struct{}
+
+// Name implements channel.Type.
+func (Type) Name() v1alpha1.SourceType { return v1alpha1.SourceX }
+
+// Open implements channel.Type.
+func (Type) Open(settings channel.Settings) (channel.Source, error) {
+	spec := settings.Spec.X
+	if spec == nil {
+		return nil, &channel.Error{Reason: ledgerapi.ReasonInternal, Message: "x: must be set when type is x"}
+	}
+	address := string(spec.URL)
+	if address == "" {
+		address = defaultURL
+	}
+	base, err := url.Parse(address)
+	if err != nil || base.Host == "" {
+		return nil, &channel.Error{Reason: ledgerapi.ReasonInternal, Message: "x.url: must be an absolute URL"}
+	}
+	account := string(spec.UserID)
+	if _, ok := parseID(account); !ok {
+		return nil, &channel.Error{Reason: ledgerapi.ReasonInternal, Message: "x.userID: must be the account's numeric id"}
+	}
+	token, err := settings.Credential(spec.BearerTokenSecretRef)
+	if err != nil {
+		return nil, err
+	}
+	polling := v1alpha1.Polling{}
+	if spec.Polling != nil {
+		polling = *spec.Polling
+	}
+	config := fetch.Config{
+		Transport:  &quota{next: settings.Transport, now: settings.Now, spent: map[string]time.Time{}},
+		Timeout:    duration(polling.Timeout, 0),
+		Authorizer: bearer(token),
+		Now:        settings.Now,
+		After:      settings.After,
+	}
+	if polling.RequestsPerMinute != nil {
+		config.RequestsPerMinute = int(*polling.RequestsPerMinute)
+	}
+	client, err := fetch.New(config)
+	if err != nil {
+		return nil, err
+	}
+	s := &source{
+		client: client, base: base, account: account, agencies: []string{account},
+		interval: duration(polling.Interval, defaultInterval),
+		overlap:  duration(polling.Overlap, defaultOverlap),
+		lookback: duration(polling.Lookback, defaultLookback),
+		maxPages: defaultMaxPages,
+		now:      settings.Now,
+		logger:   settings.Logger,
+	}
+	for _, agency := range spec.AgencyUserIDs {
+		s.agencies = append(s.agencies, string(agency))
+	}
+	if polling.MaxPages != nil {
+		s.maxPages = int(*polling.MaxPages)
+	}
+	return s, nil
+}
+
+// source is one account. Poll and ObservedThrough are called from one goroutine.
+type source struct {
+	client *fetch.Client
+	base   *url.URL
+	// account is the id of the account that citizens mention, agencies are the ids of all accounts whose
+	// replies answer.
+	account  string
+	agencies []string
+
+	interval, overlap, lookback time.Duration
+	maxPages                    int
+	now                         func() time.Time
+	logger                      *slog.Logger
+
+	// observed is the instant through which both timelines have been read.
+	observed time.Time
+}
+
+// Interval implements channel.Poller.
+func (s *source) Interval() time.Duration { return s.interval }
+
+// ObservedThrough implements channel.Observer: a timeline that was read in several polls has been read
+// through the beginning of the first of them.
+func (s *source) ObservedThrough() time.Time { return s.observed }
+
+// Close implements channel.Source.
+func (s *source) Close() error { return s.client.Close() }
+
+// Poll implements channel.Poller. The account's own posts come first: they tell below which of them
+// citizens write.
+func (s *source) Poll(ctx context.Context, saved json.RawMessage, sink channel.Sink) error {
+	now := s.now().UTC().Truncate(time.Millisecond)
+	p := &poll{source: s, sink: sink, cursor: s.open(saved, now), now: now}
+	if err := p.read(ctx, ownPosts, &p.cursor.Posts, nil); err != nil {
+		return err
+	}
+	return p.read(ctx, mentions, &p.cursor.Mentions, &p.cursor.Posts)
+}
+
+// bearer is a token that X gave the app.
+type bearer string
+
+// Authorize implements fetch.Authorizer.
+func (b bearer) Authorize(_ context.Context, request *http.Request) error {
+	request.Header.Set("Authorization", "Bearer "+string(b))
+	return nil
+}
+
+// Refused implements fetch.Authorizer: there is no other token.
+func (bearer) Refused() bool { return false }
+
+func duration(d *metav1.Duration, fallback time.Duration) time.Duration {
+	if d == nil {
+		return fallback
+	}
+	return d.Duration
+}
+
+var (
+	_ channel.Type     = Type{}
+	_ channel.Poller   = (*source)(nil)
+	_ channel.Observer = (*source)(nil)
+)
