@@ -21,9 +21,6 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/tanggap/tanggap/controllers"
-	restsource "github.com/tanggap/tanggap/internal/channel/rest"
-	"github.com/tanggap/tanggap/internal/channel/webhook"
-	"github.com/tanggap/tanggap/internal/field"
 	"github.com/tanggap/tanggap/internal/metrics/guard"
 )
 

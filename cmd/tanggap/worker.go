@@ -18,6 +18,7 @@ import (
 	"github.com/tanggap/tanggap/internal/channel/open311"
 	"github.com/tanggap/tanggap/internal/channel/rest"
 	"github.com/tanggap/tanggap/internal/channel/webhook"
+	"github.com/tanggap/tanggap/internal/channel/whatsapp"
 	"github.com/tanggap/tanggap/internal/channel/x"
 	"github.com/tanggap/tanggap/internal/ledger/client"
 	"github.com/tanggap/tanggap/internal/worker"
@@ -73,6 +74,7 @@ func sourceTypes() ([]channel.Type, error) {
 		open311.Type{},
 		restType,
 		webhookType,
+		whatsapp.Type{},
 		x.Type{},
 	}, nil
 }

@@ -180,11 +180,10 @@ func messageOf(view ledgers.ChannelView) string {
 }
 
 func setUnauthenticated(s *scope) {
-	webhook := s.channel.Spec.Source.Webhook
-	if webhook == nil {
+	if !isPush(s.channel) {
 		return
 	}
-	if webhook.Verification.Type == v1alpha1.VerificationNone {
+	if webhook := s.channel.Spec.Source.Webhook; webhook != nil && webhook.Verification.Type == v1alpha1.VerificationNone {
 		s.conditions.True(v1alpha1.ConditionUnauthenticated, v1alpha1.ReasonVerificationDisabled,
 			"Anyone who can reach the endpoint can send complaints, as spec.source.webhook.verification.type is None.")
 		return
@@ -208,7 +207,7 @@ func setReady(s *scope) {
 	s.conditions.True(v1alpha1.ConditionReady, v1alpha1.ReasonReady, "The channel is accepted and its worker is available.")
 }
 
-// endpoint is where a webhook's sender inside the cluster posts to; an Ingress or a Gateway leads there
+// endpoint is where a sender inside the cluster posts to; an Ingress or a Gateway leads there
 // from outside.
 func endpoint(s *scope) string {
 	if !isPush(s.channel) {

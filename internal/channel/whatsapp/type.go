@@ -1,0 +1,96 @@
+// Package whatsapp receives the webhooks of the WhatsApp Business Cloud API: what citizens write to the
+// city's numbers, and what its staff answer. The sender is verified over the raw bytes before anything is
+// parsed, and told of success only when the ledger has the events.
+//
+// WhatsApp has people and messages, and no cases. Each event asks the ledger for its case (see
+// complaint.Thread): the one of the message that is quoted, else the one in which the person or the city
+// last wrote within the window, else a new one. Nothing is remembered here, so that any number of workers
+// can take deliveries, in any order and more than once.
+package whatsapp
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/tanggap/tanggap/api/v1alpha1"
+	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/channel/push"
+	"github.com/tanggap/tanggap/internal/field"
+)
+
+// Defaults of spec.source.whatsapp, which the API server fills in as well.
+const (
+	defaultCaseWindow        = 24 * time.Hour
+	defaultUsualDelay        = time.Minute
+	defaultMaxBodyBytes      = 4 << 20
+	defaultRequestsPerSecond = 500
+)
+
+// Type is the source type whatsapp.
+type Type struct{}
+
+// Name implements channel.Type.
+func (Type) Name() v1alpha1.SourceType { return v1alpha1.SourceWhatsApp }
+
+// Open implements channel.Type.
+func (Type) Open(settings channel.Settings) (channel.Source, error) {
+	spec := settings.Spec.WhatsApp
+	if spec == nil {
+		return nil, field.Errorf("whatsapp", "must be set when type is whatsapp")
+	}
+	signature, err := push.NewHMAC(&v1alpha1.HMACVerification{
+		Header: "X-Hub-Signature-256", Algorithm: "SHA256", Encoding: "Hex", Prefix: "sha256=", SecretRefs: spec.AppSecretSecretRefs,
+	}, settings.Credential, settings.Now)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := push.NewTokens(settings.Credential, spec.VerifyTokenSecretRef)
+	if err != nil {
+		return nil, err
+	}
+	s := &source{
+		signature: signature, tokens: tokens, usualDelay: defaultUsualDelay,
+		translator: translator{numbers: map[string]bool{}, window: defaultCaseWindow},
+	}
+	for _, id := range spec.PhoneNumberIDs {
+		s.translator.numbers[string(id)] = true
+	}
+	if spec.CaseWindow != nil {
+		s.translator.window = spec.CaseWindow.Duration
+	}
+	if spec.UsualDelay != nil {
+		s.usualDelay = spec.UsualDelay.Duration
+	}
+	maxBody, perSecond := int64(defaultMaxBodyBytes), defaultRequestsPerSecond
+	if spec.MaxBodyBytes != nil {
+		maxBody = int64(*spec.MaxBodyBytes)
+	}
+	if spec.RequestsPerSecond != nil {
+		perSecond = int(*spec.RequestsPerSecond)
+	}
+	s.endpoint = push.NewEndpoint(maxBody, perSecond, settings.Now)
+	return s, nil
+}
+
+// source is one channel's endpoint. It implements channel.Pusher.
+type source struct {
+	signature  push.Verifier
+	tokens     push.Tokens
+	endpoint   *push.Endpoint
+	translator translator
+	usualDelay time.Duration
+}
+
+// Handler implements channel.Pusher.
+func (s *source) Handler(sink channel.Sink) http.Handler { return &handler{source: s, sink: sink} }
+
+// UsualDelay implements channel.Pusher.
+func (s *source) UsualDelay() time.Duration { return s.usualDelay }
+
+// Close implements channel.Source.
+func (s *source) Close() error { return nil }
+
+var (
+	_ channel.Type   = Type{}
+	_ channel.Pusher = (*source)(nil)
+)
