@@ -33,7 +33,9 @@ func TestQuietTown(t *testing.T) {
 func (c *town) settle(t *testing.T) map[string]figures {
 	t.Helper()
 	p := c.startPortal(t, "portal")
-	answer(t, p, report(p, 5)[:2]...)
+	if err := answer(p, report(p, 5)[:2]...); err != nil {
+		t.Fatal(err)
+	}
 	c.apply(t, "hotline.yaml", "channel", "hotline", "hookSecret", hookSecret)
 	c.awaitReady(t, "portal", "hotline")
 	sender := c.sender(t, "hotline")
