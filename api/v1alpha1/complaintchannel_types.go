@@ -142,6 +142,7 @@ type ComplaintChannelStatus struct {
 	// endpoint is the URL, inside the cluster, that deliveries are posted to; an Ingress or a
 	// Gateway leads to it from outside.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	Endpoint string `json:"endpoint,omitempty"`
 	// unanswered counts the complaints nobody has answered; absent while unknown.

@@ -126,6 +126,7 @@ type ComplaintLedgerStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// policyRevision is the digest of the policy that the ledger has taken over.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	PolicyRevision string `json:"policyRevision,omitempty"`
 	// channels counts the channels that use the ledger.

@@ -82,6 +82,7 @@ type Category struct {
 	Name LabelName `json:"name,omitempty"`
 	// displayName is for people.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=100
 	DisplayName string `json:"displayName,omitempty"`
 	// department answers for the category; it stands in departments.
@@ -113,6 +114,7 @@ type Department struct {
 	Name LabelName `json:"name,omitempty"`
 	// displayName is for people.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=100
 	DisplayName string `json:"displayName,omitempty"`
 	// sourceValues are the source's own names of the department.
@@ -146,15 +148,15 @@ type Priority struct {
 
 // TaxonomyFallback are the label values of what nothing matches.
 type TaxonomyFallback struct {
-	// category, default uncategorized.
+	// category of what nothing matches, default uncategorized.
 	// +optional
 	// +kubebuilder:default=uncategorized
 	Category LabelName `json:"category,omitempty"`
-	// department, default unassigned.
+	// department of what nothing matches, default unassigned.
 	// +optional
 	// +kubebuilder:default=unassigned
 	Department LabelName `json:"department,omitempty"`
-	// priority, default normal.
+	// priority of what nothing matches, default normal.
 	// +optional
 	// +kubebuilder:default=normal
 	Priority LabelName `json:"priority,omitempty"`

@@ -150,6 +150,7 @@ type APIKeyAuth struct {
 	QueryParameter string `json:"queryParameter,omitempty"`
 	// prefix before the key in the header, such as "Token ".
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=32
 	Prefix string `json:"prefix,omitempty"`
 	// keySecretRef names the key of the Secret with the API key.
@@ -230,7 +231,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.first) || self.type == 'Page'",message="first goes with type Page only"
 // +kubebuilder:validation:XValidation:rule="!has(self.sizeParameter) || has(self.size)",message="size must be set with sizeParameter"
 type Pagination struct {
-	// type: Page counts pages, Offset counts items, Cursor passes on a value of the answer, Link follows
+	// type of the pagination: Page counts pages, Offset counts items, Cursor passes on a value of the answer, Link follows
 	// the Link header (RFC 8288) or a next URL on the same host.
 	// +required
 	Type PaginationType `json:"type,omitempty"`

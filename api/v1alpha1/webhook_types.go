@@ -111,6 +111,7 @@ type HMACVerification struct {
 	Encoding string `json:"encoding,omitempty"`
 	// prefix before the signature, such as "sha256=".
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=32
 	Prefix string `json:"prefix,omitempty"`
 	// signedContent is what is signed: {body}, {timestamp} and {id} are replaced. The default is {body}.

@@ -71,6 +71,7 @@ type WorkCalendarSpec struct {
 
 // Date is a local date such as 2026-12-31.
 //
+// +kubebuilder:validation:MinLength=10
 // +kubebuilder:validation:MaxLength=10
 // +kubebuilder:validation:Format=date
 type Date string
@@ -143,6 +144,7 @@ type Holiday struct {
 	Date Date `json:"date,omitempty"`
 	// name tells people what the day is.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=100
 	Name string `json:"name,omitempty"`
 }
@@ -154,6 +156,7 @@ type SpecialDay struct {
 	Date Date `json:"date,omitempty"`
 	// name tells people what the day is.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=100
 	Name string `json:"name,omitempty"`
 	// hours of the day; none is a closed day.

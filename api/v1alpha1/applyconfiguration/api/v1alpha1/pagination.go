@@ -11,7 +11,7 @@ import (
 //
 // Pagination is how further pages are asked for.
 type PaginationApplyConfiguration struct {
-	// type: Page counts pages, Offset counts items, Cursor passes on a value of the answer, Link follows
+	// type of the pagination: Page counts pages, Offset counts items, Cursor passes on a value of the answer, Link follows
 	// the Link header (RFC 8288) or a next URL on the same host.
 	Type *apiv1alpha1.PaginationType `json:"type,omitempty"`
 	// parameter is the query parameter of the page number, offset or cursor.

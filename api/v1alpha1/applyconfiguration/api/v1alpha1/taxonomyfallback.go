@@ -11,11 +11,11 @@ import (
 //
 // TaxonomyFallback are the label values of what nothing matches.
 type TaxonomyFallbackApplyConfiguration struct {
-	// category, default uncategorized.
+	// category of what nothing matches, default uncategorized.
 	Category *apiv1alpha1.LabelName `json:"category,omitempty"`
-	// department, default unassigned.
+	// department of what nothing matches, default unassigned.
 	Department *apiv1alpha1.LabelName `json:"department,omitempty"`
-	// priority, default normal.
+	// priority of what nothing matches, default normal.
 	Priority *apiv1alpha1.LabelName `json:"priority,omitempty"`
 }
 
