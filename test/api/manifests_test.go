@@ -47,6 +47,18 @@ spec:
     type: open311
     open311: {url: "https://open311.example.org/v2"}
 `
+	xAccount = `
+apiVersion: tanggap.dev/v1alpha1
+kind: ComplaintChannel
+metadata: {name: deputy-mayor-x}
+spec:
+  official: false
+  source:
+    type: x
+    x:
+      userID: "2244994945"
+      bearerTokenSecretRef: {name: x, key: bearer-token}
+`
 	sla = `
 apiVersion: tanggap.dev/v1alpha1
 kind: ResponseSLA
@@ -92,6 +104,8 @@ func restPatch(member string) string { return "spec: {source: {rest: {" + member
 
 func hookPatch(member string) string { return "spec: {source: {webhook: {" + member + "}}}" }
 
+func xPatch(member string) string { return "spec: {source: {x: {" + member + "}}}" }
+
 func eventPatch(event string) string { return restPatch("mapping: {events: [" + event + "]}") }
 
 func weeklyPatch(weekly string) string { return "spec: {weekly: " + weekly + "}" }
@@ -101,6 +115,7 @@ func goodManifests() map[string]badManifest {
 		"a polled channel":        {manifest: channel},
 		"a pushed channel":        {manifest: webhook},
 		"an Open311 channel":      {manifest: open311},
+		"an account on X":         {manifest: xAccount},
 		"an SLA":                  {manifest: sla},
 		"a calendar":              {manifest: calendar},
 		"a taxonomy":              {manifest: taxonomy},
@@ -187,6 +202,17 @@ func badChannels() map[string]badManifest {
 		"a reference to another namespace":          {channel, `spec: {slaRef: {name: a, namespace: b}}`, `unknown field "spec.slaRef.namespace"`},
 		"a reference that is no name":               {channel, `spec: {slaRef: {name: A_B}}`, "must be the name of an object"},
 		"an Open311 format that does not exist":     {open311, `spec: {source: {open311: {format: CSV}}}`, `supported values: "JSON", "XML"`},
+		"an account on X by its name":               {xAccount, xPatch(`userID: "@pemkotdepok"`), "must be the numeric id of an account, in quotes, not its @name"},
+		"an account on X as a number":               {xAccount, xPatch(`userID: 2244994945`), "spec.source.x.userID"},
+		"an account on X without an id":             {xAccount, xPatch(`userID: null`), "spec.source.x.userID"},
+		"an account on X without a token":           {xAccount, xPatch(`bearerTokenSecretRef: null`), "spec.source.x.bearerTokenSecretRef"},
+		"an account on X among its departments":     {xAccount, xPatch(`agencyUserIDs: ["1", "2244994945"]`), "agencyUserIDs: names further accounts"},
+		"a department's account twice":              {xAccount, xPatch(`agencyUserIDs: ["1", "1"]`), "Duplicate value"},
+		"a department's account by its name":        {xAccount, xPatch(`agencyUserIDs: ["@dlhk"]`), "must be the numeric id of an account, in quotes, not its @name"},
+		"X at no URL":                               {xAccount, xPatch(`url: api.x.com`), "must be an absolute URL"},
+		"X with the member of another":              {xAccount, `spec: {source: {open311: {url: "https://a.example"}}}`, "open311 must be set when type is open311, and only then"},
+		"X without its member":                      {xAccount, `spec: {source: {x: null}}`, "x must be set when type is x, and only then"},
+		"two readers of an account on X":            {xAccount, `spec: {worker: {replicas: 2}}`, "a source that is polled has one reader"},
 		"open requests asked for in a loop":         {open311, `spec: {source: {open311: {recheckInterval: 0s}}}`, "must be between 1s and 168h"},
 	}
 }

@@ -1,0 +1,38 @@
+package x
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/tanggap/tanggap/api/v1alpha1"
+	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/channel/channeltest"
+)
+
+func TestTheManifestInTheDocumentationOpens(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/channels/x.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```yaml\n")
+	manifests, _, _ := strings.Cut(rest, "```")
+	_, manifest, found := strings.Cut(manifests, "---\n")
+	if !found {
+		t.Fatal("the page has no manifest")
+	}
+	var c v1alpha1.ComplaintChannel
+	if err := yaml.UnmarshalStrict([]byte(manifest), &c); err != nil {
+		t.Fatal(err)
+	}
+	source, err := Type{}.Open(channeltest.Settings(c.Spec.Source, channeltest.NewClock(time.Now()), nil, map[string]string{"deputy-mayor-x/bearer-token": "t"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := source.(channel.Poller).Interval(); got != 2*time.Minute {
+		t.Errorf("interval %s", got)
+	}
+}
