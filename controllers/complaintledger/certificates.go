@@ -85,7 +85,7 @@ func (r *Reconciler) keepAuthority(ctx context.Context, s *scope) error {
 	if len(current.hashKey) != hashKeyBytes {
 		changed = true
 		current.hashKey = make([]byte, hashKeyBytes)
-		rand.Read(current.hashKey) //nolint:errcheck // never returns an error
+		rand.Read(current.hashKey)
 	}
 	if changed {
 		keys, err := maintained.KeysPEM()

@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -123,12 +124,12 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	ledger := &v1alpha1.ComplaintLedger{}
 	err := r.Client.Get(ctx, request.NamespacedName, ledger)
-	if client.IgnoreNotFound(err) != nil {
-		return ctrl.Result{}, err
-	}
-	if err != nil || !ledger.DeletionTimestamp.IsZero() {
+	if apierrors.IsNotFound(err) || err == nil && !ledger.DeletionTimestamp.IsZero() {
 		r.forget(request.NamespacedName)
 		return ctrl.Result{}, nil // its objects go with their owner; its volume and its key stay
+	}
+	if err != nil {
+		return ctrl.Result{}, err
 	}
 	s := &scope{
 		ledger:     ledger,

@@ -186,12 +186,12 @@ func writer(channel *v1alpha1.ComplaintChannel) string {
 
 // fingerprintOf changes with every specification.
 func fingerprintOf(objects manifest.Objects) string {
-	var print strings.Builder
+	var b strings.Builder
 	add := func(object client.Object) {
-		print.WriteString(string(object.GetUID()))
-		print.WriteByte('/')
-		print.WriteString(strconv.FormatInt(object.GetGeneration(), 10))
-		print.WriteByte(' ')
+		b.WriteString(string(object.GetUID()))
+		b.WriteByte('/')
+		b.WriteString(strconv.FormatInt(object.GetGeneration(), 10))
+		b.WriteByte(' ')
 	}
 	add(objects.Ledger)
 	for _, object := range objects.Channels {
@@ -207,9 +207,9 @@ func fingerprintOf(objects manifest.Objects) string {
 		add(object)
 	}
 	if objects.Previous != nil {
-		print.WriteString(objects.Previous.Revision)
+		b.WriteString(objects.Previous.Revision)
 	}
-	return print.String()
+	return b.String()
 }
 
 // readRecord reads the policy that the ledger took over last. It is what an object that has become

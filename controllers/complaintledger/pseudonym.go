@@ -55,7 +55,7 @@ func (r *Reconciler) keepPseudonymKey(ctx context.Context, s *scope) error {
 
 func (r *Reconciler) createPseudonymKey(ctx context.Context, s *scope, key types.NamespacedName) error {
 	random := make([]byte, pseudonymBytes)
-	rand.Read(random) //nolint:errcheck // never returns an error
+	rand.Read(random)
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name, Labels: labels(s.ledger)},
 		Type:       corev1.SecretTypeOpaque,

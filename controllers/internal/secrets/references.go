@@ -31,7 +31,7 @@ func walk(path field.Path, v reflect.Value, found []Reference) []Reference {
 			found = walk(path.Index(i), v.Index(i), found)
 		}
 	case reflect.Struct:
-		if reference, ok := v.Interface().(v1alpha1.SecretKeyReference); ok {
+		if reference, ok := reflect.TypeAssert[v1alpha1.SecretKeyReference](v); ok {
 			return append(found, Reference{Path: path, SecretKeyReference: reference})
 		}
 		for member, value := range v.Fields() {
