@@ -31,6 +31,7 @@ const replyWindow = 24 * time.Hour
 
 // translator turns deliveries into events.
 type translator struct {
+	channel string
 	// numbers are the ids of the phone numbers that belong to the channel.
 	numbers map[string]bool
 	window  time.Duration
@@ -226,7 +227,7 @@ func (t *translator) begin(id string, at seconds, reporter *complaint.Reporter) 
 		return nil, errTimestamp
 	}
 	return &complaint.Event{
-		CaseID: caseID(digest(id)), OccurredAt: instant.UTC(), Reporter: reporter,
+		Channel: t.channel, CaseID: caseID(digest(id)), OccurredAt: instant.UTC(), Reporter: reporter,
 		Thread: &complaint.Thread{WindowSeconds: int64(t.window / time.Second)},
 	}, nil
 }

@@ -50,7 +50,7 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 	}
 	s := &source{
 		signature: signature, tokens: tokens, usualDelay: defaultUsualDelay,
-		translator: translator{numbers: map[string]bool{}, window: defaultCaseWindow},
+		translator: translator{channel: settings.Channel, numbers: map[string]bool{}, window: defaultCaseWindow},
 	}
 	for _, id := range spec.PhoneNumberIDs {
 		s.translator.numbers[string(id)] = true
