@@ -100,7 +100,8 @@ func typeOf(field *apiextensionsv1.JSONSchemaProps, required bool) string {
 }
 
 func meaning(field *apiextensionsv1.JSONSchemaProps) string {
-	text := cell(sentence(field.Description))
+	var text strings.Builder
+	text.WriteString(cell(sentence(field.Description)))
 	values := field.Enum
 	if len(values) == 0 && field.Items != nil && field.Items.Schema != nil {
 		values = field.Items.Schema.Enum
@@ -110,15 +111,15 @@ func meaning(field *apiextensionsv1.JSONSchemaProps) string {
 		for i, v := range values {
 			names[i] = "`" + strings.Trim(string(v.Raw), `"`) + "`"
 		}
-		text += " One of " + strings.Join(names, ", ") + "."
+		text.WriteString(" One of " + strings.Join(names, ", ") + ".")
 	}
 	if field.Default != nil {
-		text += " Default `" + cell(strings.Trim(string(field.Default.Raw), `"`)) + "`."
+		text.WriteString(" Default `" + cell(strings.Trim(string(field.Default.Raw), `"`)) + "`.")
 	}
 	for _, rule := range field.XValidations {
-		text += " " + cell(sentence(capitalise(rule.Message)))
+		text.WriteString(" " + cell(sentence(capitalise(rule.Message))))
 	}
-	return strings.TrimSpace(text)
+	return strings.TrimSpace(text.String())
 }
 
 func writeRules(b *strings.Builder, indent string, rules apiextensionsv1.ValidationRules) {

@@ -3,6 +3,7 @@ package calendar
 import (
 	"cmp"
 	"encoding/binary"
+	"maps"
 	"slices"
 )
 
@@ -113,9 +114,8 @@ func (b *builder) single(spans []span) *pattern {
 // add appends a run, or lengthens the last one where nothing changes between them.
 func (b *builder) add(first Date, days int64, week *pattern) {
 	r := run{first: first, days: days, base: b.zone.instant(int64(first)*daySeconds) * second, week: week}
-	runs := b.timeline.runs
-	if n := len(runs); n > 0 {
-		last := &runs[n-1]
+	if n := len(b.timeline.runs); n > 0 {
+		last := &b.timeline.runs[n-1]
 		if last.week == week && last.base+last.days*dayLength == r.base {
 			last.days += days
 			return
@@ -123,15 +123,13 @@ func (b *builder) add(first Date, days int64, week *pattern) {
 		open, working := last.before(last.days)
 		r.open, r.working = last.open+open, last.working+working
 	}
-	b.timeline.runs = append(runs, r)
+	b.timeline.runs = append(b.timeline.runs, r)
 }
 
 // names of the dates that have one.
 func (p *plan) names() map[Date]string {
 	names := make(map[Date]string, len(p.holidays)+len(p.special))
-	for d, name := range p.holidays {
-		names[d] = name
-	}
+	maps.Copy(names, p.holidays)
 	for d, s := range p.special {
 		names[d] = cmp.Or(s.name, names[d])
 	}

@@ -10,6 +10,7 @@ import (
 
 // eightEvents is an ordinary case: assigned, asked back, answered, written to again, resolved, reopened.
 func eightEvents(t testing.TB) Input {
+	t.Helper()
 	return Input{
 		Events: script(t,
 			"02 10:00 Received citizen Pohon tumbang menutup jalan", "02 10:05 Acknowledged bot", "02 13:00 Assigned official",
@@ -20,6 +21,7 @@ func eightEvents(t testing.TB) Input {
 }
 
 func fourteenDays(t testing.TB, match string) (*Policy, *calendar.Calendar) {
+	t.Helper()
 	c := office(t, holiday("06", "cuti bersama"), holiday("12", "libur"))
 	return compile(t, c, Spec{Rules: []Rule{{Name: "all", Match: match, Clocks: []Clock{
 		clockOf(MeasureFirstResolution, workingDays(14), paused, warnBefore("25%"))}}}}), c

@@ -301,9 +301,10 @@ func (t target) String() string {
 		return short(t.amount)
 	case openTime:
 		return short(t.amount) + " of working time"
+	default:
+		if t.days == 1 {
+			return "1 working day"
+		}
+		return fmt.Sprintf("%d working days", t.days)
 	}
-	if t.days == 1 {
-		return "1 working day"
-	}
-	return fmt.Sprintf("%d working days", t.days)
 }

@@ -174,7 +174,7 @@ func (n *narrator) tellClock(j *judge, k *clock, s *ClockState) {
 		}
 	}
 	n.tellUse(&r, k, d)
-	n.tellDue(k, s, d)
+	n.tellDue(s, d)
 	n.tellOutcome(&r, k, s, d, stop, end)
 }
 
@@ -204,6 +204,7 @@ func (t target) allowance() string {
 		return say(t.amount)
 	case openTime:
 		return say(t.amount) + " of open hours"
+	case workingDates: // told below
 	}
 	from, until := "the next working day", "closing"
 	if t.sameDay {

@@ -123,7 +123,7 @@ func (n *narrator) begin(r *run, d calendar.Date) instant {
 	return instantOf(r.calendar.EndOfDate(d - 1))
 }
 
-func (n *narrator) tellDue(k *clock, s *ClockState, d due) {
+func (n *narrator) tellDue(s *ClockState, d due) {
 	switch {
 	case d.at != none && s.DueAt.IsZero():
 		// Paused after the last date that counts has closed.
@@ -207,6 +207,7 @@ func (n *narrator) stopped(k *clock, stop instant) string {
 			}
 		case complaint.KindReplyNotNeeded:
 			return "no reply needed since"
+		default: // stops no clock
 		}
 	}
 	return "stopped"
@@ -233,8 +234,9 @@ func (t target) left(s *ClockState) string {
 		return t.String()
 	case openTime:
 		return say(s.Remaining) + " of open hours"
+	default:
+		return say(s.Remaining)
 	}
-	return say(s.Remaining)
 }
 
 // leftOf is what remains of a target that is not told by the clock on the wall.

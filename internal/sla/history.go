@@ -25,8 +25,9 @@ func pausing(s complaint.Status) phaseKind {
 		return phaseAwaitingCitizen
 	case complaint.StatusAwaitingThirdParty:
 		return phaseAwaitingThirdParty
+	default:
+		return 0
 	}
-	return 0
 }
 
 // phase is a stretch of a case's life, from an instant to the beginning of the next one.

@@ -1,6 +1,7 @@
 package sla
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tanggap/tanggap/internal/calendar"
@@ -112,8 +113,9 @@ func (p *Policy) Acknowledges(e *complaint.Event) bool {
 		return p.counts(e.Actor)
 	case complaint.KindAnswered:
 		return p.counts(e.Actor) && p.onlyThanks(e)
+	default:
+		return false
 	}
-	return false
 }
 
 // counts reports whether an actor's answers count.
@@ -121,10 +123,5 @@ func (p *Policy) counts(a complaint.Actor) bool {
 	if p == nil {
 		return a == complaint.ActorOfficial
 	}
-	for _, actor := range p.answeredBy {
-		if actor == a {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(p.answeredBy, a)
 }

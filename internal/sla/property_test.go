@@ -2,7 +2,7 @@ package sla
 
 import (
 	"fmt"
-	"math/rand"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -130,7 +130,7 @@ func TestTheOrderAndRepetitionOfEventsDoNotMatter(t *testing.T) {
 		want := p.Evaluate(in)
 		shuffled := in
 		shuffled.Events = slices.Concat(in.Events, in.Events, in.Events)[:len(in.Events)+rapid.IntRange(0, 2*len(in.Events)).Draw(t, "repeated")]
-		rand.New(rand.NewSource(rapid.Int64().Draw(t, "seed"))).Shuffle(len(shuffled.Events), func(i, j int) {
+		rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0)).Shuffle(len(shuffled.Events), func(i, j int) {
 			shuffled.Events[i], shuffled.Events[j] = shuffled.Events[j], shuffled.Events[i]
 		})
 		if diff := cmp.Diff(want, p.Evaluate(shuffled)); diff != "" {
