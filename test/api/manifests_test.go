@@ -59,6 +59,18 @@ spec:
       userID: "2244994945"
       bearerTokenSecretRef: {name: x, key: bearer-token}
 `
+	whatsapp = `
+apiVersion: tanggap.dev/v1alpha1
+kind: ComplaintChannel
+metadata: {name: chat}
+spec:
+  source:
+    type: whatsapp
+    whatsapp:
+      appSecretSecretRefs: [{name: chat, key: app-secret}]
+      verifyTokenSecretRef: {name: chat, key: verify-token}
+      phoneNumberIDs: ["106540352242922"]
+`
 	sla = `
 apiVersion: tanggap.dev/v1alpha1
 kind: ResponseSLA
@@ -106,20 +118,24 @@ func hookPatch(member string) string { return "spec: {source: {webhook: {" + mem
 
 func xPatch(member string) string { return "spec: {source: {x: {" + member + "}}}" }
 
+func chatPatch(member string) string { return "spec: {source: {whatsapp: {" + member + "}}}" }
+
 func eventPatch(event string) string { return restPatch("mapping: {events: [" + event + "]}") }
 
 func weeklyPatch(weekly string) string { return "spec: {weekly: " + weekly + "}" }
 
 func goodManifests() map[string]badManifest {
 	return map[string]badManifest{
-		"a polled channel":        {manifest: channel},
-		"a pushed channel":        {manifest: webhook},
-		"an Open311 channel":      {manifest: open311},
-		"an account on X":         {manifest: xAccount},
-		"an SLA":                  {manifest: sla},
-		"a calendar":              {manifest: calendar},
-		"a taxonomy":              {manifest: taxonomy},
-		"a ledger without a spec": {manifest: ledger},
+		"a polled channel":                     {manifest: channel},
+		"a pushed channel":                     {manifest: webhook},
+		"an Open311 channel":                   {manifest: open311},
+		"an account on X":                      {manifest: xAccount},
+		"a WhatsApp channel":                   {manifest: whatsapp},
+		"a WhatsApp channel with many workers": {manifest: whatsapp, patch: `spec: {worker: {replicas: 8}}`},
+		"an SLA":                               {manifest: sla},
+		"a calendar":                           {manifest: calendar},
+		"a taxonomy":                           {manifest: taxonomy},
+		"a ledger without a spec":              {manifest: ledger},
 		"a night shift past midnight": {
 			manifest: calendar, patch: weeklyPatch(`[{days: [Saturday, Sunday], hours: [{start: "22:00", end: "06:00"}]}]`),
 		},
@@ -231,6 +247,17 @@ func badHooks() map[string]badManifest {
 		"a timestamp in two places":                  {webhook, hookPatch(`verification: {hmac: {timestampHeader: T, timestampField: t, signatureField: s}}`), "only one of timestampHeader and timestampField may be set"},
 		"half of a composite header":                 {webhook, hookPatch(`verification: {hmac: {timestampField: t}}`), "timestampField and signatureField must be set together"},
 		"a replay window of a week":                  {webhook, hookPatch(`verification: {hmac: {tolerance: 168h}}`), "must be between 1s and 24h"},
+		"a WhatsApp channel without its member":      {whatsapp, `spec: {source: {whatsapp: null}}`, "whatsapp must be set when type is whatsapp, and only then"},
+		"a webhook with WhatsApp's member":           {webhook, chatPatch(`appSecretSecretRefs: [{name: a, key: a}], verifyTokenSecretRef: {name: a, key: b}, phoneNumberIDs: ["1"]`), "whatsapp must be set when type is whatsapp, and only then"},
+		"messages that nobody signed":                {whatsapp, chatPatch(`appSecretSecretRefs: []`), "should have at least 1 items"},
+		"five app secrets":                           {whatsapp, chatPatch(`appSecretSecretRefs: [{name: a, key: a}, {name: a, key: b}, {name: a, key: c}, {name: a, key: d}, {name: a, key: e}]`), "must have at most 4 items"},
+		"a handshake without a token":                {whatsapp, chatPatch(`verifyTokenSecretRef: null`), "spec.source.whatsapp.verifyTokenSecretRef"},
+		"messages to no number":                      {whatsapp, chatPatch(`phoneNumberIDs: []`), "should have at least 1 items"},
+		"a phone number for its id":                  {whatsapp, chatPatch(`phoneNumberIDs: ["+62 21 2940 2200"]`), "must be the id of a phone number as Meta's console shows it"},
+		"a number's id twice":                        {whatsapp, chatPatch(`phoneNumberIDs: ["1", "1"]`), "Duplicate value"},
+		"cases of a second":                          {whatsapp, chatPatch(`caseWindow: 1s`), "must be between 1m and 744h"},
+		"deliveries that are a day late":             {whatsapp, chatPatch(`usualDelay: 25h`), "must be between 0s and 24h"},
+		"less than Meta sends at once":               {whatsapp, chatPatch(`maxBodyBytes: 262144`), "should be greater than or equal to 3145728"},
 		"a body without bounds":                      {webhook, hookPatch(`maxBodyBytes: 1000000000`), "should be less than or equal to 4194304"},
 	}
 }
