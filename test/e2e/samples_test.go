@@ -74,7 +74,7 @@ func (c *town) allTrue(ctx context.Context, conditions ...string) error {
 		return err
 	}
 	var faults []error
-	if len(channels.Items) != 4 {
+	if len(channels.Items) != 6 {
 		faults = append(faults, fmt.Errorf("%d channels", len(channels.Items)))
 	}
 	for _, channel := range channels.Items {
