@@ -50,8 +50,8 @@ func (p *post) versions(e complaint.Event) []complaint.Event {
 	first := p.first()
 	e.ID, e.OccurredAt, e.Text = first.String(), p.CreatedAt, p.words()
 	if e.Actor == complaint.ActorCitizen {
-		// The number stays when a name changes; the prefix keeps it apart from numbers of other platforms.
-		e.Reporter = &complaint.Reporter{Handle: "x:" + p.AuthorID}
+		// The number stays when a name changes.
+		e.Reporter = &complaint.Reporter{Handle: p.AuthorID}
 	}
 	e.Location = p.location()
 	if p.place != "" {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -355,9 +356,7 @@ func TestAnswersOf429SayWhenToComeBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newCity(t, simulator.Options{}, nil)
 			limited := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				for k, v := range test.header {
-					w.Header()[k] = v
-				}
+				maps.Copy(w.Header(), test.header)
 				w.WriteHeader(http.StatusTooManyRequests)
 			})
 			clock := channeltest.NewClock(now)

@@ -28,12 +28,12 @@ func parseID(s string) (id, bool) {
 
 // firstID is the smallest id of an instant; 1 for one before the ids begin.
 func firstID(at time.Time) id {
-	return id(max(at.UnixMilli()-epoch, 0))<<sequenceBits | 1 //nolint:gosec // not negative
+	return id(max(at.UnixMilli()-epoch, 0))<<sequenceBits | 1
 }
 
 // time is when the post was made.
 func (n id) time() time.Time {
-	return time.UnixMilli(int64(n>>sequenceBits) + epoch).UTC() //nolint:gosec // of 63 bits
+	return time.UnixMilli(int64(n>>sequenceBits) + epoch).UTC()
 }
 
 func (n id) String() string { return strconv.FormatUint(uint64(n), 10) }
