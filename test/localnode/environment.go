@@ -2,6 +2,7 @@ package localnode
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -41,9 +42,7 @@ func (o objects) configMap(namespace, name string, optional *bool) (map[string][
 	for key, value := range configMap.Data {
 		data[key] = []byte(value)
 	}
-	for key, value := range configMap.BinaryData {
-		data[key] = value
-	}
+	maps.Copy(data, configMap.BinaryData)
 	return data, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -243,9 +244,7 @@ func inForeground(object *metav1.PartialObjectMetadata) bool {
 func (c *collector) finishForeground(ctx context.Context, owned map[types.UID]int) error {
 	c.mu.Lock()
 	watched := make(map[schema.GroupVersionResource]cache.SharedIndexInformer, len(c.watched))
-	for resource, informer := range c.watched {
-		watched[resource] = informer
-	}
+	maps.Copy(watched, c.watched)
 	c.mu.Unlock()
 	var errs []error
 	for resource, informer := range watched {

@@ -83,7 +83,7 @@ func eventuallyGone(t *testing.T, lookups map[string]func() error) {
 	for kind, lookup := range lookups {
 		eventually(t, "the end of the "+kind, func() error {
 			if err := lookup(); !apierrors.IsNotFound(err) {
-				return fmt.Errorf("it is still there (%v)", err)
+				return fmt.Errorf("it is still there (%w)", err)
 			}
 			return nil
 		})
@@ -144,7 +144,7 @@ func TestForegroundDeletionWaitsForWhatIsOwned(t *testing.T) {
 		s.check(s.dynamic().Namespace(s.name).Delete(t.Context(), name, metav1.DeleteOptions{PropagationPolicy: &foreground}))
 		eventually(t, "the end of "+name, func() error {
 			if _, err := s.dynamic().Namespace(s.name).Get(t.Context(), name, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
-				return fmt.Errorf("it is still there (%v)", err)
+				return fmt.Errorf("it is still there (%w)", err)
 			}
 			return nil
 		})

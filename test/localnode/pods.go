@@ -211,7 +211,7 @@ func (n *Node) PID(namespace, pod string) (int, error) {
 	if pid := runner.containers[0].pid(); pid != 0 {
 		return pid, nil
 	}
-	return 0, fmt.Errorf("Pod %s/%s: %w", namespace, pod, errNotRunning)
+	return 0, fmt.Errorf("finding the process of Pod %s/%s: %w", namespace, pod, errNotRunning)
 }
 
 // Kill sends a signal to the first container of a Pod.

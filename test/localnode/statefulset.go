@@ -2,6 +2,7 @@ package localnode
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -170,12 +171,8 @@ func claimsOfStatefulSet(set *appsv1.StatefulSet, ordinal int) []*corev1.Persist
 		claim.Name = fmt.Sprintf("%s-%s-%d", template.Name, set.Name, ordinal)
 		claim.Namespace = set.Namespace
 		claim.Labels = map[string]string{}
-		for key, value := range template.Labels {
-			claim.Labels[key] = value
-		}
-		for key, value := range set.Spec.Selector.MatchLabels {
-			claim.Labels[key] = value
-		}
+		maps.Copy(claim.Labels, template.Labels)
+		maps.Copy(claim.Labels, set.Spec.Selector.MatchLabels)
 		policy := set.Spec.PersistentVolumeClaimRetentionPolicy
 		if policy != nil && policy.WhenDeleted == appsv1.DeletePersistentVolumeClaimRetentionPolicyType {
 			claim.OwnerReferences = []metav1.OwnerReference{*controllerOf(set, "StatefulSet")}

@@ -137,10 +137,10 @@ func TestDeletedClaimGoesWhenNobodyUsesIt(t *testing.T) {
 	eventually(t, "the end of the claim", func() error {
 		_, err := s.client.CoreV1().PersistentVolumeClaims(s.name).Get(t.Context(), "data-db-0", metav1.GetOptions{})
 		if !apierrors.IsNotFound(err) {
-			return fmt.Errorf("the claim is still there (%v)", err)
+			return fmt.Errorf("the claim is still there (%w)", err)
 		}
 		if _, err := os.Stat(folder); !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("its folder is still there (%v)", err)
+			return fmt.Errorf("its folder is still there (%w)", err)
 		}
 		return nil
 	})

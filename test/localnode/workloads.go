@@ -175,9 +175,9 @@ func (w *workloads) podsOf(ctx context.Context, owner metav1.Object, selector *m
 	return pods, nil
 }
 
-func (w *workloads) createPods(ctx context.Context, count int, make func() *corev1.Pod) error {
+func (w *workloads) createPods(ctx context.Context, count int, newPod func() *corev1.Pod) error {
 	for range count {
-		pod := make()
+		pod := newPod()
 		if _, err := w.client.CoreV1().Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{}); err != nil {
 			return fmt.Errorf("creating a Pod: %w", err)
 		}
