@@ -45,11 +45,13 @@ func runCity(ctx context.Context, arguments []string) error {
 	flags := flag.NewFlagSet("city", flag.ContinueOnError)
 	address := flags.String("address", "127.0.0.1", "the address to listen on")
 	hook := flags.String("hook", "", "where the call centre delivers its incidents")
+	chat := flags.String("whatsapp", "", "where WhatsApp delivers what people write to the mayor")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
 	c := city.New(time.Now, *hook, &http.Client{Timeout: 10 * time.Second})
-	for port, handler := range map[string]http.Handler{"8001": c.DSW, "8002": c.Sigap, "8003": c.Open311, "8004": c.Control()} {
+	c.WhatsApp.URL = *chat
+	for port, handler := range map[string]http.Handler{"8001": c.DSW, "8002": c.Sigap, "8003": c.Open311, "8004": c.Control(), "8005": c.X} {
 		var listening net.ListenConfig
 		listener, err := listening.Listen(ctx, "tcp", net.JoinHostPort(*address, port))
 		if err != nil {

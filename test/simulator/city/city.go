@@ -1,6 +1,6 @@
-// Package city is a simulated city: a portal, an app, an Open311 endpoint and a 112 call centre with
-// complaints of the past weeks, some answered in time, some too late and some never, and with new ones
-// arriving while it runs. It keeps the truth of what it did, for the demo and the tests to compare with.
+// Package city is a simulated city: a portal, an app, an Open311 endpoint, an account on X and a 112 call
+// centre with complaints of the past weeks, some answered in time, some too late and some never, and with
+// new ones arriving while it runs. It keeps the truth of what it did, for the demo and the tests to compare with.
 package city
 
 import (
@@ -14,6 +14,8 @@ import (
 	"github.com/tanggap/tanggap/test/simulator/callcentre"
 	"github.com/tanggap/tanggap/test/simulator/open311"
 	"github.com/tanggap/tanggap/test/simulator/portal"
+	"github.com/tanggap/tanggap/test/simulator/whatsapp"
+	"github.com/tanggap/tanggap/test/simulator/x"
 )
 
 // Credentials of the simulated systems; config/samples/depok/secrets.yaml has the same.
@@ -22,15 +24,21 @@ const (
 	SigapUsername = "tanggap"
 	SigapPassword = "demo-password-of-sigap"
 	Open311Key    = "demo-key-of-open311"
-	HookSecret    = "whsec_dGFuZ2dhcC1kZW1vLXNpZ25pbmctc2VjcmV0LTExMg=="
+	XToken        = "demo-token-of-x"
+	// WhatsAppSecret signs, WhatsAppToken is shown in the handshake.
+	WhatsAppSecret = "demo-app-secret-of-whatsapp"
+	WhatsAppToken  = "demo-verify-token-of-whatsapp"
+	HookSecret     = "whsec_dGFuZ2dhcC1kZW1vLXNpZ25pbmctc2VjcmV0LTExMg=="
 )
 
 // Names of the channels.
 const (
-	DSW       = "dsw"
-	Sigap     = "sigap"
-	Open311   = "open311"
-	Emergency = "emergency-112"
+	DSW           = "dsw"
+	Sigap         = "sigap"
+	Open311       = "open311"
+	Emergency     = "emergency-112"
+	MayorWhatsApp = "mayor-whatsapp"
+	DeputyX       = "deputy-mayor-x"
 )
 
 // Figures are what is true of one channel at an instant.
@@ -65,7 +73,10 @@ func (r *record) isOverdue(now time.Time) bool {
 type City struct {
 	DSW, Sigap *portal.Portal
 	Open311    *open311.Server
+	X          *x.Server
 	Sender     *callcentre.Sender
+	// WhatsApp delivers once it has a URL.
+	WhatsApp *whatsapp.Sender
 
 	now func() time.Time
 
@@ -74,6 +85,7 @@ type City struct {
 	records map[string]*record
 	quiet   bool
 	serial  int
+	alone   []string // numbers of people whose complaint to a portal nobody answered
 }
 
 // New makes a city with its history. hook is where the call centre delivers to, client what carries the
@@ -87,6 +99,8 @@ func New(now func() time.Time, hook string, client *http.Client) *City {
 	c.DSW = portal.New(portal.Options{Prefix: "DSW-2026-", APIKey: DSWKey, ByUpdate: true, Now: c.systemsNow})
 	c.Sigap = portal.New(portal.Options{Prefix: "SGP-2026-", Username: SigapUsername, Password: SigapPassword, ByUpdate: true, Now: c.systemsNow})
 	c.Open311 = open311.New(open311.Options{Now: c.systemsNow, APIKey: Open311Key})
+	c.X = x.New(x.Options{Now: c.systemsNow, Token: XToken})
+	c.WhatsApp = newWhatsApp(c)
 	c.writeHistory(now())
 	return c
 }
@@ -131,7 +145,7 @@ func (c *City) correct(id string, change func(*record)) {
 func (c *City) Truth() map[string]Figures {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	truth := map[string]Figures{DSW: {}, Sigap: {}, Open311: {}, Emergency: {}}
+	truth := map[string]Figures{DSW: {}, Sigap: {}, Open311: {}, Emergency: {}, MayorWhatsApp: {}, DeputyX: {}}
 	now := c.now()
 	for _, r := range c.records {
 		f := truth[r.channel]
@@ -192,6 +206,12 @@ func (c *City) Live(ctx context.Context) {
 	every(ctx, &all, 5*time.Second, c.isQuiet, func(i int) { c.livePortal(ctx, i, Sigap, c.Sigap) })
 	every(ctx, &all, 7*time.Second, c.isQuiet, func(i int) { c.liveOpen311(ctx, i) })
 	every(ctx, &all, 4*time.Second, c.isQuiet, func(i int) { c.liveEmergency(ctx, i) })
+	all.Go(func() {
+		if c.setUpWhatsApp(ctx) {
+			every(ctx, &all, 8*time.Second, c.isQuiet, func(i int) { c.liveMayor(ctx, i) })
+		}
+	})
+	every(ctx, &all, 9*time.Second, c.isQuiet, func(i int) { c.liveX(ctx, i) })
 }
 
 // every starts f with 0, 1, 2 … at each interval, at once for the first time, until the context ends or

@@ -27,6 +27,16 @@ func (c *City) writeHistory(now time.Time) {
 		w.lastWordUnanswered()
 	}
 	c.open311History(now)
+	c.xHistory(now)
+}
+
+// nextPhone is the number of somebody who has not complained yet, phone the latest of them.
+func (c *City) nextPhone() string { return fmt.Sprintf("0812-1000-%04d", c.nextSerial()) }
+
+func (c *City) phone() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return fmt.Sprintf("0812-1000-%04d", c.serial)
 }
 
 // writer writes the history of one portal.
@@ -41,7 +51,7 @@ type writer struct {
 func (c *City) add(p *portal.Portal, i int, at time.Time) string {
 	s := samples()[i%len(samples())]
 	return p.AddTicket(portal.Report{
-		Title: s.title, Text: s.text, Category: s.category, Phone: fmt.Sprintf("0812-1000-%04d", c.nextSerial()),
+		Title: s.title, Text: s.text, Category: s.category, Phone: c.nextPhone(),
 		Latitude: -6.39, Longitude: 106.82, At: at,
 	})
 }
@@ -88,6 +98,7 @@ func (w *writer) answeredTooLate(i int) {
 func (w *writer) neverAnswered(i int) {
 	created := w.now.Add(-21*day + time.Duration(i)*time.Hour)
 	t := w.city.add(w.portal, i+1, created)
+	w.city.leftAlone(w.city.phone())
 	w.at(created.Add(time.Second), func() error { return w.portal.AnswerAutomatically(t, robot) })
 	if i == 0 {
 		w.at(created.Add(time.Hour), func() error { return w.portal.Answer(t, officer, thanks) })
