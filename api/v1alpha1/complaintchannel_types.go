@@ -83,7 +83,7 @@ type WorkerSpec struct {
 
 // SourceType is a kind of source; it is also the name of the member that configures it.
 //
-// +kubebuilder:validation:Enum=rest;webhook;open311;x;whatsapp
+// +kubebuilder:validation:Enum=rest;webhook;open311;x;whatsapp;telegram
 type SourceType string
 
 // The kinds of source.
@@ -93,6 +93,7 @@ const (
 	SourceOpen311  SourceType = "open311"
 	SourceX        SourceType = "x"
 	SourceWhatsApp SourceType = "whatsapp"
+	SourceTelegram SourceType = "telegram"
 )
 
 // Pushed reports whether others deliver to a source of this type, and nobody polls it.
@@ -105,6 +106,7 @@ func (t SourceType) Pushed() bool { return t == SourceWebhook || t == SourceWhat
 // +kubebuilder:validation:XValidation:rule="has(self.open311) == (self.type == 'open311')",message="open311 must be set when type is open311, and only then"
 // +kubebuilder:validation:XValidation:rule="has(self.x) == (self.type == 'x')",message="x must be set when type is x, and only then"
 // +kubebuilder:validation:XValidation:rule="has(self.whatsapp) == (self.type == 'whatsapp')",message="whatsapp must be set when type is whatsapp, and only then"
+// +kubebuilder:validation:XValidation:rule="has(self.telegram) == (self.type == 'telegram')",message="telegram must be set when type is telegram, and only then"
 // +union
 type ChannelSource struct {
 	// type of the source.
@@ -126,6 +128,9 @@ type ChannelSource struct {
 	// whatsapp receives the messages of business phone numbers on WhatsApp, by the Cloud API.
 	// +optional
 	WhatsApp *WhatsAppSource `json:"whatsapp,omitempty"`
+	// telegram polls what a Telegram bot receives.
+	// +optional
+	Telegram *TelegramSource `json:"telegram,omitempty"`
 }
 
 // ComplaintChannelStatus is what the operator found.

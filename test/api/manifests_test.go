@@ -1,5 +1,7 @@
 package api_test
 
+import "maps"
+
 type badManifest struct {
 	// manifest is a good one, patch makes it bad, and want is part of the message.
 	manifest, patch, want string
@@ -71,6 +73,16 @@ spec:
       verifyTokenSecretRef: {name: chat, key: verify-token}
       phoneNumberIDs: ["106540352242922"]
 `
+	telegramBot = `
+apiVersion: tanggap.dev/v1alpha1
+kind: ComplaintChannel
+metadata: {name: bot}
+spec:
+  source:
+    type: telegram
+    telegram:
+      botTokenSecretRef: {name: bot, key: token}
+`
 	sla = `
 apiVersion: tanggap.dev/v1alpha1
 kind: ResponseSLA
@@ -120,22 +132,26 @@ func xPatch(member string) string { return "spec: {source: {x: {" + member + "}}
 
 func chatPatch(member string) string { return "spec: {source: {whatsapp: {" + member + "}}}" }
 
+func telegramPatch(member string) string { return "spec: {source: {telegram: {" + member + "}}}" }
+
 func eventPatch(event string) string { return restPatch("mapping: {events: [" + event + "]}") }
 
 func weeklyPatch(weekly string) string { return "spec: {weekly: " + weekly + "}" }
 
 func goodManifests() map[string]badManifest {
 	return map[string]badManifest{
-		"a polled channel":                     {manifest: channel},
-		"a pushed channel":                     {manifest: webhook},
-		"an Open311 channel":                   {manifest: open311},
-		"an account on X":                      {manifest: xAccount},
-		"a WhatsApp channel":                   {manifest: whatsapp},
-		"a WhatsApp channel with many workers": {manifest: whatsapp, patch: `spec: {worker: {replicas: 8}}`},
-		"an SLA":                               {manifest: sla},
-		"a calendar":                           {manifest: calendar},
-		"a taxonomy":                           {manifest: taxonomy},
-		"a ledger without a spec":              {manifest: ledger},
+		"a polled channel":                            {manifest: channel},
+		"a pushed channel":                            {manifest: webhook},
+		"an Open311 channel":                          {manifest: open311},
+		"an account on X":                             {manifest: xAccount},
+		"a bot on Telegram":                           {manifest: telegramBot},
+		"a bot on Telegram with a group of the staff": {manifest: telegramBot, patch: telegramPatch(`staffGroupID: "-1001234567890"`)},
+		"a WhatsApp channel":                          {manifest: whatsapp},
+		"a WhatsApp channel with many workers":        {manifest: whatsapp, patch: `spec: {worker: {replicas: 8}}`},
+		"an SLA":                                      {manifest: sla},
+		"a calendar":                                  {manifest: calendar},
+		"a taxonomy":                                  {manifest: taxonomy},
+		"a ledger without a spec":                     {manifest: ledger},
 		"a night shift past midnight": {
 			manifest: calendar, patch: weeklyPatch(`[{days: [Saturday, Sunday], hours: [{start: "22:00", end: "06:00"}]}]`),
 		},
@@ -159,9 +175,7 @@ func goodManifests() map[string]badManifest {
 func badManifests() map[string]badManifest {
 	all := map[string]badManifest{}
 	for _, part := range []map[string]badManifest{badChannels(), badHooks(), badSLAs(), badCalendars(), badTaxonomies(), badLedgers()} {
-		for name, tc := range part {
-			all[name] = tc
-		}
+		maps.Copy(all, part)
 	}
 	return all
 }
@@ -229,6 +243,14 @@ func badChannels() map[string]badManifest {
 		"X with the member of another":              {xAccount, `spec: {source: {open311: {url: "https://a.example"}}}`, "open311 must be set when type is open311, and only then"},
 		"X without its member":                      {xAccount, `spec: {source: {x: null}}`, "x must be set when type is x, and only then"},
 		"two readers of an account on X":            {xAccount, `spec: {worker: {replicas: 2}}`, "a source that is polled has one reader"},
+		"a bot on Telegram without a token":         {telegramBot, telegramPatch(`botTokenSecretRef: null`), "spec.source.telegram.botTokenSecretRef"},
+		"a token instead of a reference":            {telegramBot, telegramPatch(`botToken: "123456:abc"`), `unknown field "spec.source.telegram.botToken"`},
+		"a group on Telegram by its name":           {telegramBot, telegramPatch(`staffGroupID: "@meja"`), "must be the numeric id of a group, in quotes, which begins with a minus"},
+		"a group on Telegram by a person's id":      {telegramBot, telegramPatch(`staffGroupID: "5501"`), "must be the numeric id of a group, in quotes, which begins with a minus"},
+		"a case of a second on Telegram":            {telegramBot, telegramPatch(`caseWindow: 1s`), "must be between 1m and 744h"},
+		"Telegram at no URL":                        {telegramBot, telegramPatch(`url: api.telegram.org`), "must be an absolute URL"},
+		"Telegram without its member":               {telegramBot, `spec: {source: {telegram: null}}`, "telegram must be set when type is telegram, and only then"},
+		"two readers of a bot on Telegram":          {telegramBot, `spec: {worker: {replicas: 2}}`, "a source that is polled has one reader"},
 		"open requests asked for in a loop":         {open311, `spec: {source: {open311: {recheckInterval: 0s}}}`, "must be between 1s and 168h"},
 	}
 }

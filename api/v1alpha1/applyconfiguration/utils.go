@@ -124,6 +124,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.TargetApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TaxonomyFallback"):
 		return &apiv1alpha1.TaxonomyFallbackApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TelegramSource"):
+		return &apiv1alpha1.TelegramSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WebhookSource"):
 		return &apiv1alpha1.WebhookSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WebhookVerification"):

@@ -106,6 +106,7 @@ const (
 	ReasonBodyTooLarge      Reason = "BodyTooLarge"      // a push over the limit
 	ReasonInvalidBody       Reason = "InvalidBody"       // a push that is not of the documented shape
 	ReasonHistoryLost       Reason = "HistoryLost"       // the platform no longer shows what was not read in time
+	ReasonConflict          Reason = "Conflict"          // somebody else reads what only one may read
 	ReasonLedgerUnavailable Reason = "LedgerUnavailable" // the ledger did not take the events
 	ReasonInternal          Reason = "InternalError"
 )
@@ -115,7 +116,7 @@ func Reasons() []Reason {
 	return []Reason{
 		ReasonConnected, ReasonWaitingForFirst, ReasonUnauthorized, ReasonCredentialMissing, ReasonNotFound, ReasonRateLimited,
 		ReasonUnreachable, ReasonTimeout, ReasonServerError, ReasonInvalidResponse, ReasonMappingFailed, ReasonInvalidEvent,
-		ReasonSignatureInvalid, ReasonReplayed, ReasonBodyTooLarge, ReasonInvalidBody, ReasonHistoryLost, ReasonLedgerUnavailable, ReasonInternal,
+		ReasonSignatureInvalid, ReasonReplayed, ReasonBodyTooLarge, ReasonInvalidBody, ReasonHistoryLost, ReasonConflict, ReasonLedgerUnavailable, ReasonInternal,
 	}
 }
 

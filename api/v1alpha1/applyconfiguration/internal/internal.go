@@ -118,6 +118,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: rest
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.RESTSource
+    - name: telegram
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.TelegramSource
     - name: type
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.SourceType
@@ -1029,6 +1032,27 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.LabelName
       default: normal
+- name: com.github.tanggap.tanggap.api.v1alpha1.TelegramSource
+  map:
+    fields:
+    - name: botTokenSecretRef
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+    - name: caseWindow
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 24h
+    - name: polling
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.Polling
+      default: {}
+    - name: staffGroupID
+      type:
+        scalar: string
+    - name: url
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.HTTPURL
+      default: https://api.telegram.org
 - name: com.github.tanggap.tanggap.api.v1alpha1.VerificationType
   scalar: string
 - name: com.github.tanggap.tanggap.api.v1alpha1.WebhookSource

@@ -23,6 +23,8 @@ type ChannelSourceApplyConfiguration struct {
 	X *XSourceApplyConfiguration `json:"x,omitempty"`
 	// whatsapp receives the messages of business phone numbers on WhatsApp, by the Cloud API.
 	WhatsApp *WhatsAppSourceApplyConfiguration `json:"whatsapp,omitempty"`
+	// telegram polls what a Telegram bot receives.
+	Telegram *TelegramSourceApplyConfiguration `json:"telegram,omitempty"`
 }
 
 // ChannelSourceApplyConfiguration constructs a declarative configuration of the ChannelSource type for use with
@@ -76,5 +78,13 @@ func (b *ChannelSourceApplyConfiguration) WithX(value *XSourceApplyConfiguration
 // If called multiple times, the WhatsApp field is set to the value of the last call.
 func (b *ChannelSourceApplyConfiguration) WithWhatsApp(value *WhatsAppSourceApplyConfiguration) *ChannelSourceApplyConfiguration {
 	b.WhatsApp = value
+	return b
+}
+
+// WithTelegram sets the Telegram field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Telegram field is set to the value of the last call.
+func (b *ChannelSourceApplyConfiguration) WithTelegram(value *TelegramSourceApplyConfiguration) *ChannelSourceApplyConfiguration {
+	b.Telegram = value
 	return b
 }

@@ -1,0 +1,36 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// TelegramSource reads what a bot receives by getUpdates of the Telegram Bot API: what citizens write to the
+// bot, and both sides of the chats of a Telegram Business account that the bot is connected to.
+type TelegramSource struct {
+	// url of the API; the default is https://api.telegram.org.
+	// +optional
+	// +kubebuilder:default="https://api.telegram.org"
+	URL HTTPURL `json:"url,omitempty"`
+	// botTokenSecretRef names the key with the token that BotFather gave the bot. Nothing else may read
+	// the bot's updates, neither a webhook nor a second program.
+	// +required
+	BotTokenSecretRef SecretKeyReference `json:"botTokenSecretRef,omitzero"`
+	// staffGroupID is the id, quoted as a string, of the group in which the staff answer messages of
+	// citizens that were forwarded to it; without it no group is read.
+	// +optional
+	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule="self.matches('^-[1-9][0-9]*$')",message="must be the numeric id of a group, in quotes, which begins with a minus"
+	StaffGroupID string `json:"staffGroupID,omitempty"`
+	// caseWindow is how long after the last message of either side a person's next message still belongs
+	// to the same case. The default is 24h.
+	// +optional
+	// +kubebuilder:default="24h"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('744h')",message="must be between 1m and 744h"
+	CaseWindow *metav1.Duration `json:"caseWindow,omitempty"`
+	// polling says how often the source is read. Telegram keeps what was not read for 24 hours at most, so
+	// that overlap and lookback mean nothing here.
+	// +optional
+	// +kubebuilder:default={}
+	Polling *Polling `json:"polling,omitempty"`
+}

@@ -1,0 +1,195 @@
+package telegram
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tanggap/tanggap/internal/complaint"
+)
+
+// attributeType says what a message is besides its text, such as photo.
+const attributeType = "type"
+
+// privateChat is the type of a chat with one person.
+const privateChat = "private"
+
+// translator turns updates into events. Telegram has people and no cases: which case a message belongs to is
+// left to the ledger, by the message it replies to and by who wrote when.
+type translator struct {
+	// staffGroup is the id of the group in which the staff answer; "" is none.
+	staffGroup string
+	window     time.Duration
+}
+
+// events are what updates say has happened. Reading them again gives events of the same identifiers.
+func (t *translator) events(updates []update) (events []complaint.Event, problems []*problem) {
+	albums := map[string]int{}
+	odd := 0
+	for i := range updates {
+		u := &updates[i]
+		if u.odd {
+			odd++
+		}
+		e := t.event(u)
+		if e == nil {
+			continue
+		}
+		if at, known := albums[e.ID]; known && u.album() != "" {
+			// The caption of an album is with one of its messages, mostly the first.
+			if events[at].Text == "" {
+				events[at].Text = e.Text
+			}
+			continue
+		}
+		albums[e.ID] = len(events)
+		events = append(events, *e)
+	}
+	if odd > 0 {
+		problems = append(problems, &problem{"an update has a message without a number, a chat or a date", odd})
+	}
+	return events, problems
+}
+
+// event is what one update says; nil is nothing that matters.
+func (t *translator) event(u *update) *complaint.Event {
+	m := u.message
+	if m == nil || !m.says() {
+		return nil
+	}
+	e := &complaint.Event{Kind: complaint.KindReceived, Actor: complaint.ActorCitizen}
+	person := m.Chat.ID
+	switch {
+	case m.Chat.Type != privateChat:
+		if person = t.answered(m); person == 0 {
+			return nil
+		}
+		e.Kind, e.Actor = complaint.KindAnswered, complaint.ActorOfficial
+	case u.business && (m.BusinessBot != nil || m.From.ID != m.Chat.ID):
+		// In the chat of a business account the chat's id is the citizen's, and who else writes is the city.
+		e.Kind, e.Actor = complaint.KindAnswered, complaint.ActorOfficial
+		if m.BusinessBot != nil {
+			e.Actor = complaint.ActorBot
+		}
+	case m.From.IsBot:
+		return nil
+	}
+	t.complete(e, m, person)
+	if u.edited {
+		at := max(m.EditDate, m.Date)
+		e.Kind, e.OccurredAt = complaint.KindEdited, time.Unix(at, 0).UTC()
+		e.Thread.Quoted = []string{e.ID}
+		e.ID = fmt.Sprintf("edited/%s/%d", digest(m.Chat.ID, strconv.FormatInt(m.ID, 10)), at)
+	}
+	return e
+}
+
+// complete adds what all events have.
+func (t *translator) complete(e *complaint.Event, m *message, person int64) {
+	e.ID = m.name()
+	e.CaseID = "case/" + strings.TrimPrefix(e.ID, "message/")
+	e.OccurredAt = time.Unix(m.Date, 0).UTC()
+	e.Reporter = &complaint.Reporter{Handle: strconv.FormatInt(person, 10)}
+	e.Thread = &complaint.Thread{WindowSeconds: int64(t.window / time.Second)}
+	if m.ReplyToMessage != nil && m.Chat.Type == privateChat {
+		r := *m.ReplyToMessage
+		r.Chat = m.Chat
+		e.Thread.Quoted = []string{r.name()}
+	}
+	e.Text = cut(m.words(), complaint.MaxTextBytes)
+	e.Location = m.location()
+	if kind := m.kind(); kind != "" {
+		e.Attributes = map[string]string{attributeType: kind}
+	}
+}
+
+// answered is the citizen whom a message of the staff's group answers: who wrote what was forwarded there
+// and is replied to. It is 0 for everything else, and for a citizen who hides who he is when forwarded.
+func (t *translator) answered(m *message) int64 {
+	if t.staffGroup == "" || strconv.FormatInt(m.Chat.ID, 10) != t.staffGroup || m.From.IsBot || m.ReplyToMessage == nil {
+		return 0
+	}
+	origin := m.ReplyToMessage.ForwardOrigin
+	if origin == nil || origin.Type != "user" || origin.SenderUser.IsBot {
+		return 0
+	}
+	return origin.SenderUser.ID
+}
+
+// name is the identifier of the event of a message; the messages of an album share it. Who is in the chat
+// cannot be read from it.
+func (m *message) name() string {
+	if m.MediaGroupID != "" {
+		return "message/" + digest(m.Chat.ID, "album", m.MediaGroupID)
+	}
+	return "message/" + digest(m.Chat.ID, strconv.FormatInt(m.ID, 10))
+}
+
+// digest names parts within a chat.
+func digest(chat int64, parts ...string) string {
+	sum := sha256.Sum256([]byte(fmt.Sprintf("%d/%s", chat, strings.Join(parts, "/"))))
+	return hex.EncodeToString(sum[:16])
+}
+
+// says reports whether a message is a word to the city: not a notice of Telegram, such as a pinned message,
+// and not a bare command to the bot, such as /start.
+func (m *message) says() bool {
+	text := strings.TrimSpace(m.words())
+	if strings.HasPrefix(text, "/") && !strings.ContainsAny(text, " \n") {
+		return false
+	}
+	return text != "" || m.kind() != ""
+}
+
+func (m *message) words() string {
+	lines := []string{m.Text, m.Caption}
+	if m.Venue != nil {
+		lines = append(lines, m.Venue.Title, m.Venue.Address)
+	}
+	return strings.Join(slices.DeleteFunc(lines, func(s string) bool { return s == "" }), "\n")
+}
+
+// kind is what a message is besides its text; "" is nothing.
+func (m *message) kind() string {
+	for _, k := range [...]struct {
+		name string
+		is   bool
+	}{
+		{"photo", bool(m.Photo)}, {"video", bool(m.Video)}, {"video_note", bool(m.VideoNote)}, {"voice", bool(m.Voice)}, {"audio", bool(m.Audio)},
+		{"animation", bool(m.Animation)}, {"document", bool(m.Document)}, {"sticker", bool(m.Sticker)}, {"contact", bool(m.Contact)},
+		{"venue", m.Venue != nil}, {"location", m.Location != nil},
+	} {
+		if k.is {
+			return k.name
+		}
+	}
+	return ""
+}
+
+func (m *message) location() *complaint.Location {
+	at := m.Location
+	if at == nil && m.Venue != nil {
+		at = &m.Venue.Location
+	}
+	if at == nil || !(at.Latitude >= -90 && at.Latitude <= 90 && at.Longitude >= -180 && at.Longitude <= 180) {
+		return nil
+	}
+	return &complaint.Location{Latitude: at.Latitude, Longitude: at.Longitude}
+}
+
+// cut is a text within the bounds of an event.
+func cut(s string, limit int) string {
+	s = strings.ToValidUTF8(s, "\ufffd")
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}

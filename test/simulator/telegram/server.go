@@ -1,0 +1,166 @@
+// Package telegram is a simulated Telegram Bot API: getUpdates with its offsets, its conflicts and its errors
+// as documented. It has the updates of one bot.
+package telegram
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// kept is how long an update is kept that is not read.
+const kept = 24 * time.Hour
+
+// Object is a JSON object.
+type Object = map[string]any
+
+// Options are what a server is made of.
+type Options struct {
+	// Token is the bot's.
+	Token string
+	// Now is its clock.
+	Now func() time.Time
+	// First is the number of the first update; 0 is 1.
+	First int64
+}
+
+type update struct {
+	id int64
+	at time.Time
+	// kind is the name of the member, body its value.
+	kind string
+	body Object
+}
+
+// Server is the simulated API. It is an http.Handler and safe for concurrent use.
+type Server struct {
+	options Options
+
+	mu      sync.Mutex
+	updates []update
+	next    int64
+	message int64
+	fail    []failure
+	asked   []string
+}
+
+type failure struct {
+	status, retryAfter int
+}
+
+// New makes a server without updates.
+func New(options Options) *Server {
+	return &Server{options: options, next: max(options.First, 1), message: 100}
+}
+
+// Restart lets the numbers of updates go on from another one, as after a week without updates.
+func (s *Server) Restart(next int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next = next
+}
+
+// Add adds an update of a kind, such as message, and returns the message's number. The message's id and
+// date are set where they are missing.
+func (s *Server) Add(kind string, message Object) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := message["message_id"]; !ok {
+		s.message++
+		message["message_id"] = s.message
+	}
+	if _, ok := message["date"]; !ok {
+		message["date"] = s.options.Now().Unix()
+	}
+	s.updates = append(s.updates, update{s.next, s.options.Now(), kind, message})
+	s.next++
+	id, _ := message["message_id"].(int64)
+	return id
+}
+
+// Private is a message that a person writes to the bot.
+func Private(person int64, text string) Object {
+	return Object{
+		"from": Object{"id": person, "is_bot": false, "first_name": "Warga"},
+		"chat": Object{"id": person, "type": "private", "first_name": "Warga"}, "text": text,
+	}
+}
+
+// Business is a message in the chat of a business account with a person, by one of both.
+func Business(person, from int64, text string) Object {
+	m := Private(person, text)
+	m["from"] = Object{"id": from, "is_bot": false, "first_name": "Seseorang"}
+	m["business_connection_id"] = "bc-1"
+	return m
+}
+
+// Fail lets the next request be answered with a status; retryAfter is in seconds.
+func (s *Server) Fail(status, retryAfter int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = append(s.fail, failure{status, retryAfter})
+}
+
+// Asked are the queries so far.
+func (s *Server) Asked() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.asked)
+}
+
+// Waiting is how many updates nobody has confirmed.
+func (s *Server) Waiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.updates)
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, r.URL.RawQuery)
+	w.Header().Set("Content-Type", "application/json")
+	if r.URL.Path != "/bot"+s.options.Token+"/getUpdates" {
+		refuse(w, http.StatusUnauthorized, Object{"description": "Unauthorized"})
+		return
+	}
+	if len(s.fail) > 0 {
+		f := s.fail[0]
+		s.fail = s.fail[1:]
+		if f.status != 0 {
+			o := Object{"description": "Failed, with the words of a citizen in it: banjir"}
+			if f.retryAfter != 0 {
+				o["parameters"] = Object{"retry_after": f.retryAfter}
+			}
+			refuse(w, f.status, o)
+			return
+		}
+	}
+	q := r.URL.Query()
+	now := s.options.Now()
+	// What lies below the offset is confirmed, and what is old is gone.
+	offset, _ := strconv.ParseInt(q.Get("offset"), 10, 64)
+	s.updates = slices.DeleteFunc(s.updates, func(u update) bool { return u.id < offset || now.Sub(u.at) > kept })
+	limit, _ := strconv.Atoi(q.Get("limit"))
+	result := []any{}
+	for _, u := range s.updates {
+		if len(result) == min(limit, 100) {
+			break
+		}
+		if strings.Contains(q.Get("allowed_updates"), `"`+u.kind+`"`) {
+			result = append(result, Object{"update_id": u.id, u.kind: u.body})
+		}
+	}
+	_ = json.NewEncoder(w).Encode(Object{"ok": true, "result": result}) // the client went away: nobody is left to tell
+}
+
+func refuse(w http.ResponseWriter, status int, o Object) {
+	o["ok"], o["error_code"] = false, status
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(o)
+}
