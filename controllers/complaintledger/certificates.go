@@ -78,7 +78,7 @@ func (r *Reconciler) keepAuthority(ctx context.Context, s *scope) error {
 		return err
 	}
 	now := r.Now()
-	maintained, changed, err := current.authorities.Maintain(names.LedgerHost(s.key), now)
+	maintained, changed, err := current.authorities.Maintain("authority of ledger "+s.key.Name, now)
 	if err != nil {
 		return err
 	}
@@ -136,9 +136,11 @@ func (r *Reconciler) keepServing(ctx context.Context, s *scope) error {
 	return r.write(ctx, buildServing(s.ledger, issued.CertificatePEM, issued.KeyPEM))
 }
 
+// servingHosts are the names of the ledger's Service, the shortest first: it is the common name, which
+// has 64 characters at most.
 func servingHosts(key types.NamespacedName) []string {
 	service := names.Ledger(key.Name)
-	return []string{names.LedgerHost(key), service, service + "." + key.Namespace, names.LedgerHost(key) + ".cluster.local"}
+	return []string{service, service + "." + key.Namespace, names.LedgerHost(key), names.LedgerHost(key) + ".cluster.local"}
 }
 
 // connect has the ledger read.

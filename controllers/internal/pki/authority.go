@@ -63,7 +63,8 @@ func Parse(certificates, keys []byte) (Authorities, error) {
 }
 
 // Maintain drops the authorities that have expired and adds one when there is none with more than a
-// third of its life left. changed says whether it did either.
+// third of its life left. changed says whether it did either. The name is the common name of a new one; it
+// must not be that of what it signs.
 func (a Authorities) Maintain(name string, now time.Time) (maintained Authorities, changed bool, err error) {
 	for _, authority := range a {
 		if now.Before(authority.certificate.NotAfter) {

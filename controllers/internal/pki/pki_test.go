@@ -14,7 +14,7 @@ const day = 24 * time.Hour
 
 func made(t *testing.T, at time.Time) Authorities {
 	t.Helper()
-	authorities, changed, err := Authorities(nil).Maintain("ledger.depok.svc", at)
+	authorities, changed, err := Authorities(nil).Maintain("authority of ledger depok", at)
 	if err != nil || !changed || len(authorities) != 1 {
 		t.Fatalf("got %d authorities, changed %v, error %v", len(authorities), changed, err)
 	}
@@ -23,7 +23,7 @@ func made(t *testing.T, at time.Time) Authorities {
 
 func maintained(t *testing.T, a Authorities, at time.Time) (Authorities, bool) {
 	t.Helper()
-	after, changed, err := a.Maintain("ledger.depok.svc", at)
+	after, changed, err := a.Maintain("authority of ledger depok", at)
 	if err != nil {
 		t.Fatal(err)
 	}
