@@ -10,6 +10,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -118,6 +119,8 @@ type fault struct {
 	spoil        func(*v1alpha1.ComplaintChannelSpec)
 	reason, says string
 	mend         func(t *testing.T, c *town, name string)
+	// secret is one that mending has made and that must not be there before.
+	secret string
 }
 
 func faults() map[string]fault {
@@ -128,6 +131,7 @@ func faults() map[string]fault {
 			func(t *testing.T, c *town, name string) {
 				c.edit(t, name, func(s *v1alpha1.ComplaintChannelSpec) { s.SLARef.Name = "promise" })
 			},
+			"",
 		},
 		"a Secret that does not exist": {
 			func(s *v1alpha1.ComplaintChannelSpec) {
@@ -137,6 +141,7 @@ func faults() map[string]fault {
 			func(t *testing.T, c *town, name string) {
 				c.secret(t, "forgotten", map[string]string{"signing-secret": hookSecret})
 			},
+			"forgotten",
 		},
 		"a key that the Secret does not have": {
 			func(s *v1alpha1.ComplaintChannelSpec) {
@@ -146,6 +151,7 @@ func faults() map[string]fault {
 			func(t *testing.T, c *town, name string) {
 				c.secret(t, name, map[string]string{"second-secret": hookSecret})
 			},
+			"",
 		},
 		"an expression that does not compile": {
 			func(s *v1alpha1.ComplaintChannelSpec) { s.Source.Webhook.Mapping.CaseID = "item.incident_id +" },
@@ -153,6 +159,7 @@ func faults() map[string]fault {
 			func(t *testing.T, c *town, name string) {
 				c.edit(t, name, func(s *v1alpha1.ComplaintChannelSpec) { s.Source.Webhook.Mapping.CaseID = "item.incident_id" })
 			},
+			"",
 		},
 		"a variable that does not exist, in the second line": {
 			func(s *v1alpha1.ComplaintChannelSpec) {
@@ -162,6 +169,7 @@ func faults() map[string]fault {
 			func(t *testing.T, c *town, name string) {
 				c.edit(t, name, func(s *v1alpha1.ComplaintChannelSpec) { s.Source.Webhook.Mapping.Events[0].Text = "" })
 			},
+			"",
 		},
 		"a ledger that does not exist": {
 			func(s *v1alpha1.ComplaintChannelSpec) { s.LedgerRef.Name = "lodger" },
@@ -169,6 +177,7 @@ func faults() map[string]fault {
 			func(t *testing.T, c *town, name string) {
 				c.edit(t, name, func(s *v1alpha1.ComplaintChannelSpec) { s.LedgerRef.Name = "ledger" })
 			},
+			"",
 		},
 	}
 }
@@ -203,6 +212,13 @@ func (c *town) badManifests(t *testing.T, unchanged func(*testing.T)) {
 			})
 			unchanged(t)
 			if err := world.Client.Delete(t.Context(), channel); err != nil {
+				t.Fatal(err)
+			}
+			if fault.secret == "" {
+				return
+			}
+			made := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: fault.secret}}
+			if err := world.Client.Delete(t.Context(), made); err != nil {
 				t.Fatal(err)
 			}
 		})
