@@ -29,11 +29,13 @@ func newVerifier(spec *v1alpha1.WebhookVerification, credential push.Credential,
 // none takes every delivery.
 type none struct{}
 
+// Verify implements push.Verifier.
 func (none) Verify(http.Header, []byte) *channel.Error { return nil }
 
 // bearer compares the Authorization header with tokens.
 type bearer struct{ tokens push.Tokens }
 
+// Verify implements push.Verifier.
 func (b *bearer) Verify(header http.Header, _ []byte) *channel.Error {
 	scheme, token, ok := strings.Cut(header.Get("Authorization"), " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") {
