@@ -44,8 +44,8 @@ func (s *source) Poll(ctx context.Context, saved json.RawMessage, sink channel.S
 		if err != nil {
 			return err
 		}
-		batch, problems := channel.Batch{}, []*problem{}
-		batch.Events, problems = s.translator.events(got.updates)
+		events, problems := s.translator.events(got.updates)
+		batch := channel.Batch{Events: events}
 		if n := len(got.updates); n > 0 {
 			c.Offset, c.Arrived = got.updates[n-1].ID+1, s.now().UTC()
 		}
