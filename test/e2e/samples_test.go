@@ -73,9 +73,13 @@ func (c *town) allTrue(ctx context.Context, conditions ...string) error {
 	if err := world.Client.List(ctx, &channels, client.InNamespace(c.namespace)); err != nil {
 		return err
 	}
+	truth, err := compare.Truth(ctx, world.Cluster)
+	if err != nil {
+		return err
+	}
 	var faults []error
-	if len(channels.Items) != 6 {
-		faults = append(faults, fmt.Errorf("%d channels", len(channels.Items)))
+	if len(channels.Items) != len(truth) {
+		faults = append(faults, fmt.Errorf("there are %d channels and %d systems behind them", len(channels.Items), len(truth)))
 	}
 	for _, channel := range channels.Items {
 		for _, name := range conditions {
