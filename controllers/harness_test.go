@@ -290,10 +290,12 @@ func (o *operator) manager(t *testing.T, restConfig *rest.Config, namespace stri
 	if err != nil {
 		t.Fatal(err)
 	}
+	cache := controllers.CacheOptions([]string{namespace})
+	cache.SyncPeriod = new(5 * time.Second) // hours in a cluster: what it brings must change nothing
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:     scheme,
 		Logger:     logr.Discard(),
-		Cache:      controllers.CacheOptions([]string{namespace}),
+		Cache:      cache,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: new(true)}, // tests run one after the other
 	})

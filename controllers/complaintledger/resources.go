@@ -137,8 +137,8 @@ func claim(ledger *v1alpha1.ComplaintLedger) *corev1ac.PersistentVolumeClaimAppl
 	}
 	spec.WithResources(corev1ac.VolumeResourceRequirements().WithRequests(corev1.ResourceList{corev1.ResourceStorage: size}))
 	template := corev1ac.PersistentVolumeClaim(dataVolume, "").WithLabels(selector(ledger)).WithSpec(spec)
-	// The namespace is the StatefulSet's.
-	template.Namespace = nil
+	// A template is no object: its namespace is the StatefulSet's, its kind is known.
+	template.Namespace, template.APIVersion, template.Kind = nil, nil, nil
 	return template
 }
 
