@@ -1,6 +1,7 @@
 package controllers_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -125,7 +126,7 @@ func TestSuspend(t *testing.T) {
 		t.Helper()
 		eventually(t, "the worker's replicas", func() string {
 			if got := *deployed(t, namespace, "dsw").Spec.Replicas; got != want {
-				return "there are " + string('0'+rune(got))
+				return fmt.Sprintf("there are %d", got)
 			}
 			return ""
 		})
