@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -93,9 +94,7 @@ func (c *Cluster) start(ctx context.Context, options Options) error {
 		return fmt.Errorf("making a client: %w", err)
 	}
 	commands := map[string][]string{}
-	for image, command := range options.Commands {
-		commands[image] = command
-	}
+	maps.Copy(commands, options.Commands)
 	image, err := c.operatorImage(ctx)
 	if err != nil {
 		return err

@@ -40,7 +40,7 @@ type traffic struct {
 }
 
 // run sends until the context ends, and then until what was begun is acknowledged.
-func (f *traffic) run(t *testing.T, until context.Context) error {
+func (f *traffic) run(until context.Context, t *testing.T) error {
 	for until.Err() == nil {
 		f.mu.Lock()
 		f.incidents++
@@ -89,7 +89,7 @@ func TestKilledProcessesLoseNothingAndDoubleNothing(t *testing.T) {
 	defer stop()
 	failures := make(chan error, senders)
 	for range senders {
-		go func() { failures <- f.run(t, sending) }()
+		go func() { failures <- f.run(sending, t) }()
 	}
 	c.killAtRandom(t, f)
 	stop()

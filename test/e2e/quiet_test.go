@@ -101,7 +101,6 @@ func (c *town) operatorIsSilent(t *testing.T) {
 		return err
 	})
 	since := time.Now()
-	leases := 0
 	throughout(t, quietTime, "the operator writes nothing", func(context.Context) error {
 		writes, err := operatorWrites(since)
 		if err != nil {
@@ -113,7 +112,8 @@ func (c *town) operatorIsSilent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if leases = len(all); leases == 0 {
+	leases := len(all)
+	if leases == 0 {
 		t.Error("not even the lease was renewed, so that the log proves nothing")
 	}
 	measured.note(fmt.Sprintf("writes of an idle operator in %s (beside %d renewals of its lease)", quietTime, leases), 0)

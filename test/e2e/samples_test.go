@@ -32,7 +32,6 @@ func TestSamples(t *testing.T) {
 	t.Parallel()
 	c := &town{namespace: "depok"}
 	t.Cleanup(func() {
-		//nolint:usetesting // the test's own context has ended by now
 		if err := c.deleteAll(context.Background()); err != nil {
 			t.Errorf("removing %s: %v", c.namespace, err)
 		}

@@ -30,7 +30,6 @@ func newTown(t *testing.T, namespace string) *town {
 	t.Helper()
 	c := &town{namespace: namespace, values: map[string]string{"namespace": namespace}}
 	t.Cleanup(func() {
-		//nolint:usetesting // the test's own context has ended by now
 		if err := c.deleteAll(context.Background()); err != nil {
 			t.Errorf("removing %s: %v", namespace, err)
 		}
