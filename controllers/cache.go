@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -43,6 +44,7 @@ func CacheOptions(namespaces []string) cache.Options {
 			&corev1.ServiceAccount{}:      own,
 			&corev1.ConfigMap{}:           own,
 			&networkingv1.NetworkPolicy{}: own,
+			&corev1.Secret{}:              {Transform: stripSecret},
 			&rbacv1.ClusterRoleBinding{}:  {Field: fields.OneTermEqualSelector("metadata.name", names.TokenReviewBinding)},
 		},
 		ReaderFailOnMissingInformer: true,
@@ -54,4 +56,17 @@ func CacheOptions(namespaces []string) cache.Options {
 		}
 	}
 	return options
+}
+
+// stripSecret leaves of a Secret's metadata what tells that it is there, whose it is and that it has
+// changed. kubectl keeps what it applied in an annotation, values included.
+func stripSecret(object any) (any, error) {
+	metadata, ok := object.(*metav1.PartialObjectMetadata)
+	if !ok {
+		return nil, fmt.Errorf("a Secret came to the cache as %T, and not as its metadata", object)
+	}
+	return &metav1.PartialObjectMetadata{TypeMeta: metadata.TypeMeta, ObjectMeta: metav1.ObjectMeta{
+		Namespace: metadata.Namespace, Name: metadata.Name, UID: metadata.UID, ResourceVersion: metadata.ResourceVersion,
+		Labels: metadata.Labels, DeletionTimestamp: metadata.DeletionTimestamp,
+	}}, nil
 }

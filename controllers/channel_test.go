@@ -184,6 +184,18 @@ func TestAPushedChannel(t *testing.T) {
 		t.Errorf("the autoscaler asked for 5 replicas, there are %d", got)
 	}
 
+	// Suspended it has none; resumed it begins with one, and the autoscaler goes on from there.
+	replicas := func(want int32) {
+		t.Helper()
+		eventually(t, "the replicas of a pushed channel", func() string {
+			return unless(fmt.Sprint(want), fmt.Sprint(*deployed(t, namespace, "hook").Spec.Replicas))
+		})
+	}
+	apply(t, namespace, strings.Replace(hookManifest("hook", "{type: None}"), "spec:\n", "spec:\n  suspend: true\n", 1))
+	replicas(0)
+	apply(t, namespace, hookManifest("hook", "{type: None}"))
+	replicas(1)
+
 	// A channel that is polled from now on needs no Service.
 	apply(t, namespace, calendarManifest+"\n---\n"+taxonomyManifest+"\n---\n"+slaManifest)
 	if err := admin.Delete(t.Context(), get(t, namespace, "hook", &v1alpha1.ComplaintChannel{})); err != nil {

@@ -76,19 +76,19 @@ func settle(t *testing.T, o *operator) {
 // a resynchronisation or somebody's tool would.
 func touch(t *testing.T, namespace string, i int) {
 	t.Helper()
-	objects := []client.Object{
-		get(t, namespace, "dsw", &v1alpha1.ComplaintChannel{}),
-		get(t, namespace, "city", &v1alpha1.ResponseSLA{}),
-		get(t, namespace, "office", &v1alpha1.WorkCalendar{}),
-		get(t, namespace, "depok", &v1alpha1.ComplaintTaxonomy{}),
-		get(t, namespace, "ledger", &v1alpha1.ComplaintLedger{}),
-		get(t, namespace, "dsw", &corev1.Secret{}),
-		get(t, namespace, "ledger-ledger-tls", &corev1.Secret{}),
-		get(t, namespace, "dsw-worker", &corev1.ConfigMap{}),
-		get(t, namespace, "hook-worker", &corev1.Service{}),
-		deployed(t, namespace, "dsw"),
+	objects := map[int]func() client.Object{
+		0: func() client.Object { return get(t, namespace, "dsw", &v1alpha1.ComplaintChannel{}) },
+		1: func() client.Object { return get(t, namespace, "city", &v1alpha1.ResponseSLA{}) },
+		2: func() client.Object { return get(t, namespace, "office", &v1alpha1.WorkCalendar{}) },
+		3: func() client.Object { return get(t, namespace, "depok", &v1alpha1.ComplaintTaxonomy{}) },
+		4: func() client.Object { return get(t, namespace, "ledger", &v1alpha1.ComplaintLedger{}) },
+		5: func() client.Object { return get(t, namespace, "dsw", &corev1.Secret{}) },
+		6: func() client.Object { return get(t, namespace, "ledger-ledger-tls", &corev1.Secret{}) },
+		7: func() client.Object { return get(t, namespace, "dsw-worker", &corev1.ConfigMap{}) },
+		8: func() client.Object { return deployed(t, namespace, "dsw") },
+		9: func() client.Object { return get(t, namespace, "hook-worker", &corev1.Service{}) },
 	}
-	object := objects[i%len(objects)]
+	object := objects[i%len(objects)]()
 	before := object.DeepCopyObject().(client.Object)
 	annotations := object.GetAnnotations()
 	if annotations == nil {

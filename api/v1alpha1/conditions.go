@@ -5,9 +5,9 @@ const (
 	// ConditionAccepted says whether the specification is valid and everything it refers to exists.
 	// Only a new specification, or the appearance of what is missing, mends it.
 	ConditionAccepted = "Accepted"
-	// ConditionReady is Accepted and WorkerAvailable on a channel, Accepted and LedgerAvailable on a
-	// ledger, and Accepted with the policy taken over by every ledger concerned elsewhere. Run-time
-	// trouble of a source never changes it.
+	// ConditionReady is Accepted and WorkerAvailable on a channel; Accepted and LedgerAvailable on a
+	// ledger whose objects, key and policy nobody refuses or misses; and Accepted with the policy taken
+	// over by every ledger concerned elsewhere. Run-time trouble of a source never changes it.
 	ConditionReady = "Ready"
 	// ConditionWorkerAvailable (ComplaintChannel) is the availability of the worker's Deployment.
 	ConditionWorkerAvailable = "WorkerAvailable"
@@ -51,7 +51,8 @@ const (
 	ReasonWorkerRefused = "WorkerRefused"
 	// ReasonLedgerAvailable: the ledger answers the operator.
 	ReasonLedgerAvailable = "LedgerAvailable"
-	// ReasonLedgerUnavailable: the ledger does not answer the operator.
+	// ReasonLedgerUnavailable: the ledger does not answer the operator, so nothing is known of what it
+	// holds; or a worker waits for the ledger's certificates.
 	ReasonLedgerUnavailable = "LedgerUnavailable"
 	// ReasonLedgerRefused: the API server does not take an object of the ledger; the message says which.
 	ReasonLedgerRefused = "LedgerRefused"

@@ -38,6 +38,10 @@ import (
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch
 // +kubebuilder:rbac:groups="";events.k8s.io,resources=events,verbs=create;patch
 
+// retryConflict is when an object is applied again whose name is taken: the cache does not hold what is
+// somebody else's, so nothing tells when it is gone.
+const retryConflict = time.Minute
+
 // concurrency is how many channels are reconciled at once.
 const concurrency = 4
 
@@ -68,8 +72,10 @@ type scope struct {
 	source, promise judge.Verdict
 	// waiting is what the worker waits for that will come by itself; "" is nothing.
 	waiting string
-	// refused is why the API server did not take an object of the worker.
+	// refused is why the API server did not take an object of the worker; retry says that it may take it
+	// later, though nothing will tell when.
 	refused string
+	retry   bool
 	// deployment is the worker's as the cache knows it; nil is none.
 	deployment *appsv1.Deployment
 }
@@ -127,7 +133,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.writeStatus(ctx, s, failure == nil); err != nil {
 		failure = errors.Join(failure, fmt.Errorf("writing the status: %w", err))
 	}
-	if failure != nil && s.refused != "" {
+	switch {
+	case s.retry:
+		return ctrl.Result{RequeueAfter: retryConflict}, nil // the condition tells of it
+	case s.refused != "":
 		return ctrl.Result{}, reconcile.TerminalError(failure)
 	}
 	return ctrl.Result{}, failure

@@ -102,7 +102,7 @@ func (r *Reconciler) run(ctx context.Context, s *scope) error {
 	}
 	err := r.applyWorker(ctx, s)
 	if apierrors.IsInvalid(err) || apierrors.IsConflict(err) {
-		s.refused = "The API server refused an object of the worker: " + err.Error()
+		s.refused, s.retry = "The API server refused an object of the worker: "+err.Error(), apierrors.IsConflict(err)
 	}
 	return err
 }

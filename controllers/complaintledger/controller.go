@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/controllers/internal/conditions"
@@ -155,6 +156,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	if err := r.writeStatus(ctx, s, failure == nil); err != nil {
 		failure = errors.Join(failure, fmt.Errorf("writing the status: %w", err))
+	}
+	if apierrors.IsInvalid(failure) {
+		return ctrl.Result{}, reconcile.TerminalError(failure) // only another specification mends it
 	}
 	if failure != nil || s.again.IsZero() {
 		return ctrl.Result{}, failure
