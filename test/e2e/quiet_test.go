@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"syscall"
 	"testing"
 	"time"
@@ -205,6 +206,7 @@ func (c *town) keepLedgerDown(t *testing.T, want map[string]figures) {
 	started := time.Now()
 	c.watch(t, want, "nothing is known of the ledger's channels", c.nothingKnown(want))
 	measured.note("from the SIGKILL of a ledger to absent figures", time.Since(started))
+	c.sendAgainLater(t)
 	throughout(t, 3*time.Second, "nothing is known while the ledger is down", func(ctx context.Context) error {
 		metrics, err := world.Scrape(ctx)
 		if err != nil {
@@ -219,6 +221,20 @@ func (c *town) keepLedgerDown(t *testing.T, want map[string]figures) {
 	started = time.Now()
 	c.watch(t, want, "the figures are back", c.allRight(want))
 	measured.note("from the restart of a ledger to every figure", time.Since(started))
+}
+
+// sendAgainLater delivers while the ledger is away: the sender is asked to come again, and is not told
+// that its complaint has been taken.
+func (c *town) sendAgainLater(t *testing.T) {
+	t.Helper()
+	response, err := caller(t).Do(c.signed(t, "hotline", time.Now(), body(t, incident(1))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
+		t.Errorf("a delivery was answered %s, Retry-After %q", response.Status, response.Header.Get("Retry-After"))
+	}
 }
 
 // killAgainAndAgain keeps a Pod's process from living longer than a moment until the context ends.

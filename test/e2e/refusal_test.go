@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -49,6 +50,28 @@ func TestBadInput(t *testing.T) {
 	t.Run("deliveries", func(t *testing.T) { c.badDeliveries(t, unchanged) })
 	t.Run("manifests", func(t *testing.T) { c.badManifests(t, unchanged) })
 	t.Run("edits of a channel that runs", func(t *testing.T) { c.badEdits(t, known, unchanged) })
+	t.Run("an answer to a complaint that nobody knows waits for the complaint", func(t *testing.T) { c.earlyAnswer(t) })
+}
+
+// earlyAnswer delivers an answer before its complaint, as systems do that send each change by itself.
+func (c *town) earlyAnswer(t *testing.T) {
+	client := caller(t)
+	deliver := func(content string, events int, want figures) {
+		t.Helper()
+		status, answer, err := post(t.Context(), client, c.signed(t, "hotline", time.Now(), []byte(content)))
+		if err != nil || status != http.StatusNoContent {
+			t.Fatalf("answered %d %s (%v)", status, answer, err)
+		}
+		eventually(t, patience, "the delivery is counted", func(ctx context.Context) error {
+			metrics, err := world.Scrape(ctx)
+			if err != nil {
+				return err
+			}
+			return errors.Join(differ(events, c.ingested(metrics, "hotline", "accepted")), differ(want, c.figuresOf(metrics, "hotline")))
+		})
+	}
+	deliver(`{"data": {"incident_id": "INC-EARLY", "dispatched_at": "2026-09-01T08:10:00+07:00"}}`, 2, figures{Received: 1, Answered: 0, Unanswered: 1})
+	deliver(`{"data": {"incident_id": "INC-EARLY", "received_at": "2026-09-01T08:00:00+07:00"}}`, 3, figures{Received: 2, Answered: 1, Unanswered: 1})
 }
 
 func (c *town) badDeliveries(t *testing.T, unchanged func(*testing.T)) {
@@ -258,7 +281,7 @@ func (c *town) badEdits(t *testing.T, known callcentre.Incident, unchanged func(
 			unchanged(t)
 		})
 	}
-	if after := c.pod(t, "worker", "hotline"); after.UID != before.UID || after.Status.ContainerStatuses[0].RestartCount != before.Status.ContainerStatuses[0].RestartCount {
+	if after := c.pod(t, "worker", "hotline"); after.UID != before.UID || restarts(after) != restarts(before) {
 		t.Error("the worker was restarted although nothing about it changed")
 	}
 }

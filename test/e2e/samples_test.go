@@ -14,7 +14,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
@@ -90,10 +89,13 @@ func (c *town) allTrue(ctx context.Context, conditions ...string) error {
 	return errors.Join(faults...)
 }
 
+// credentialsHash is the annotation of a worker's Pods by which new credentials make a new Pod.
+const credentialsHash = "tanggap.dev/credentials-hash"
+
 func (c *town) wrongSecret(t *testing.T) {
-	before := map[string]types.UID{}
+	before := map[string]corev1.Pod{}
 	for _, channel := range []string{"sigap", "open311", "dsw"} {
-		before[channel] = c.pod(t, "worker", channel).UID
+		before[channel] = c.pod(t, "worker", channel)
 	}
 	var right corev1.Secret
 	if err := world.Client.Get(t.Context(), c.key("dsw"), &right); err != nil {
@@ -109,9 +111,9 @@ func (c *town) wrongSecret(t *testing.T) {
 	measured.note("samples: from a wrong Secret to SourceConnected=False", time.Since(started))
 	c.awaitCondition(t, "dsw", v1alpha1.ConditionReady, metav1.ConditionTrue, "")
 	t.Logf("the condition says: %s", condition.Message)
-	wrong := c.pod(t, "worker", "dsw").UID
-	if wrong == before["dsw"] {
-		t.Error("the worker was not restarted with the new Secret")
+	wrong := c.pod(t, "worker", "dsw")
+	if wrong.UID == before["dsw"].UID || wrong.Annotations[credentialsHash] == before["dsw"].Annotations[credentialsHash] {
+		t.Error("the worker was not replaced by one with the hash of the new Secret")
 	}
 
 	started = time.Now()
@@ -119,11 +121,11 @@ func (c *town) wrongSecret(t *testing.T) {
 	c.awaitCondition(t, "dsw", v1alpha1.ConditionSourceConnected, metav1.ConditionTrue, "")
 	measured.note("samples: from the right Secret to SourceConnected=True", time.Since(started))
 	c.awaitCondition(t, "dsw", v1alpha1.ConditionReady, metav1.ConditionTrue, "")
-	if c.pod(t, "worker", "dsw").UID == wrong {
-		t.Error("the worker was not restarted with the right Secret")
+	if got := c.pod(t, "worker", "dsw").Annotations[credentialsHash]; got == "" || got != before["dsw"].Annotations[credentialsHash] {
+		t.Errorf("the same credentials have another hash than before: %q", got)
 	}
 	for _, channel := range []string{"sigap", "open311"} {
-		if c.pod(t, "worker", channel).UID != before[channel] {
+		if after := c.pod(t, "worker", channel); after.UID != before[channel].UID || restarts(after) != restarts(before[channel]) {
 			t.Errorf("the worker of %s was restarted although nothing that it uses has changed", channel)
 		}
 	}

@@ -179,3 +179,12 @@ func (c *town) pod(t *testing.T, component, instance string) corev1.Pod {
 	}
 	return pods[0]
 }
+
+// restarts is how often the processes of a Pod were started again.
+func restarts(pod corev1.Pod) int32 {
+	var sum int32
+	for _, status := range pod.Status.ContainerStatuses {
+		sum += status.RestartCount
+	}
+	return sum
+}
