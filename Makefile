@@ -32,7 +32,7 @@ SCRIPTS := .ci/run $(wildcard hack/*.sh hack/*/*.sh)
 
 # All that `make generate` writes. A new generator is one more target in GENERATORS and its output here.
 GENERATORS := generate-api generate-rbac generate-docs generate-metrics-docs generate-rules
-GENERATED  := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases config/rbac/role.yaml docs/api.md docs/metrics.md config/prometheus/prometheusrule.yaml
+GENERATED  := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases config/rbac/role.yaml docs/api.md docs/metrics.md docs/conditions.md config/prometheus/prometheusrule.yaml
 
 .PHONY: help
 help: ## List the targets
@@ -94,6 +94,7 @@ generate-docs: generate-api
 .PHONY: generate-metrics-docs
 generate-metrics-docs:
 	go run ./hack/genmetrics docs/metrics.md
+	go run ./hack/genconditions api/v1alpha1/conditions.go docs/conditions.md
 
 .PHONY: verify-generate
 verify-generate: network ## Fail when something generated is not what its generator makes now

@@ -1,11 +1,11 @@
 package v1alpha1
 
-// Condition types of every kind, unless its comment names the kinds that have it.
+// Types of conditions.
 const (
-	// ConditionAccepted says whether the specification is valid and everything it refers to exists.
+	// ConditionAccepted (all kinds) says whether the specification is valid and everything it refers to exists.
 	// Only a new specification, or the appearance of what is missing, mends it.
 	ConditionAccepted = "Accepted"
-	// ConditionReady is Accepted and WorkerAvailable on a channel; Accepted and LedgerAvailable on a
+	// ConditionReady (all kinds) is Accepted and WorkerAvailable on a channel; Accepted and LedgerAvailable on a
 	// ledger whose objects, key and policy nobody refuses or misses; and Accepted with the policy taken
 	// over by every ledger concerned elsewhere. Run-time trouble of a source never changes it.
 	ConditionReady = "Ready"
@@ -36,7 +36,7 @@ const (
 	ReasonPending = "Pending"
 )
 
-// Reasons of ConditionReady, ConditionWorkerAvailable and ConditionLedgerAvailable.
+// Reasons of the other conditions.
 const (
 	// ReasonReady: everything the condition sums up is true.
 	ReasonReady = "Ready"
