@@ -26,7 +26,7 @@ GO_BUILD := go build -buildvcs=false
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 
 # The packages whose cost is part of their promise.
-BENCH_PACKAGES := $(addsuffix /...,$(wildcard ./internal/calendar ./internal/sla ./internal/taxonomy ./internal/ledger ./test/bench))
+BENCH_PACKAGES := $(addsuffix /...,$(wildcard ./internal/calendar ./internal/sla ./internal/taxonomy ./internal/expr ./internal/ledger ./internal/metrics))
 
 SCRIPTS := .ci/run $(wildcard hack/*.sh hack/*/*.sh)
 
