@@ -29,12 +29,9 @@ const settling = 90 * time.Second
 // the people of a city desk do to them.
 func TestSamples(t *testing.T) {
 	t.Parallel()
-	c := &town{namespace: "depok"}
-	t.Cleanup(func() {
-		if err := c.deleteAll(context.Background()); err != nil {
-			t.Errorf("removing %s: %v", c.namespace, err)
-		}
-	})
+	c, systems := &town{namespace: "depok"}, &town{namespace: "city-simulator"}
+	c.removeAtTheEnd(t)
+	systems.removeAtTheEnd(t)
 	c.applySamples(t)
 	if err := compare.Quiet(t.Context(), world.Cluster); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,27 +25,50 @@ type town struct {
 	values map[string]string
 }
 
-// newTown makes a namespace with the ledger and the promise of testdata/town.yaml. What the operator made
-// goes when the test ends.
+// newTown makes a namespace with the ledger and the promise of testdata/town.yaml, both new.
 func newTown(t *testing.T, namespace string) *town {
 	t.Helper()
 	c := &town{namespace: namespace, values: map[string]string{"namespace": namespace}}
-	t.Cleanup(func() {
-		if err := c.deleteAll(context.Background()); err != nil {
-			t.Errorf("removing %s: %v", namespace, err)
-		}
-	})
+	c.removeAtTheEnd(t)
 	c.apply(t, "town.yaml")
 	return c
 }
 
-func (c *town) deleteAll(ctx context.Context) error {
-	for _, kind := range []client.Object{&v1alpha1.ComplaintChannel{}, &v1alpha1.ComplaintLedger{}} {
-		if err := world.Client.DeleteAllOf(ctx, kind, client.InNamespace(c.namespace)); err != nil {
+// removeAtTheEnd removes the channels and the ledger when the test ends, and then what the ledger has
+// kept, so that the test can be run again.
+func (c *town) removeAtTheEnd(t *testing.T) {
+	t.Helper()
+	t.Cleanup(func() {
+		// The test's own context has ended by now.
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := c.remove(ctx); err != nil {
+			t.Errorf("removing %s: %v", c.namespace, err)
+		}
+	})
+}
+
+func (c *town) remove(ctx context.Context) error {
+	here := client.InNamespace(c.namespace)
+	for _, kind := range []client.Object{&v1alpha1.ComplaintChannel{}, &v1alpha1.ComplaintLedger{}, &appsv1.Deployment{}} {
+		if err := world.Client.DeleteAllOf(ctx, kind, here); err != nil {
 			return err
 		}
 	}
-	return nil
+	for {
+		pods, err := world.Node.Pods(c.namespace)
+		if err != nil {
+			return err
+		}
+		if len(pods) == 0 {
+			return world.Client.DeleteAllOf(ctx, &corev1.PersistentVolumeClaim{}, here)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d Pods still run", len(pods))
+		case <-time.After(glance):
+		}
+	}
 }
 
 // apply applies a manifest of testdata; further values are name, value, name, value ...
