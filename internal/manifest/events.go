@@ -174,7 +174,7 @@ func skipSpace(line []byte, at int) int {
 }
 
 func eventFields() []string {
-	return []string{"channel", "case", "id", "kind", "actor", "at", "to", "into", "text", "reporter", "location", "attributes", "clamped", "cleared"}
+	return []string{"channel", "case", "id", "kind", "actor", "at", "to", "into", "text", "reporter", "location", "attributes", "thread", "clamped", "cleared"}
 }
 
 // jsonFault is the place and the words of an error of encoding/json.
