@@ -10,7 +10,8 @@ present() {
 		[ -n "${SSL_CERT_FILE:-}${SSL_CERT_DIR:-}" ] || [ "$(uname)" = Darwin ] ||
 			[ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ] || [ -s /etc/ssl/cert.pem ]
 		;;
-	prometheus) command -v promtool >/dev/null ;; # the rules' unit tests need promtool, which Debian has in it
+	prometheus) command -v prometheus >/dev/null && command -v promtool >/dev/null ;;
+	prometheus-alertmanager) command -v prometheus-alertmanager >/dev/null && command -v amtool >/dev/null ;;
 	*) command -v "$1" >/dev/null ;;
 	esac
 }
@@ -24,6 +25,13 @@ done
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 	echo "missing: ${missing[*]}. Please install them, on Debian with: sudo apt-get install ${missing[*]}" >&2
 	exit 1
+fi
+# A package that brings a service would start it. What is installed here is run by the tests only.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+	printf '#!/bin/sh\nexit 101\n' >$policy
+	chmod +x $policy
+	trap 'rm -f $policy' EXIT
 fi
 export DEBIAN_FRONTEND=noninteractive
 {
