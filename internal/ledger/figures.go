@@ -28,7 +28,8 @@ const (
 	familyCorrection family = "correction"
 	// familySpillover: from, to.
 	familySpillover family = "spillover"
-	// familyHistogram: channel, priority, clock, wall or working, place of the bucket.
+	// familyHistogram: channel, priority, clock, wall or working, place of the bucket, index of the native
+	// bucket. Rows written before there were native buckets have no index.
 	familyHistogram family = "histogram"
 )
 
@@ -203,7 +204,7 @@ func (t tally) observe(channel, priority, clock, measure string, d time.Duration
 			break
 		}
 	}
-	k := figureKey{familyHistogram, [6]string{channel, priority, clock, measure, strconv.Itoa(place)}}
+	k := figureKey{familyHistogram, [6]string{channel, priority, clock, measure, strconv.Itoa(place), strconv.Itoa(int(ledgerapi.NativeIndex(seconds)))}}
 	t.add(k, histogramCount, 1)
 	t.add(k, histogramSumMicros, d.Microseconds())
 }

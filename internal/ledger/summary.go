@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/tanggap/tanggap/internal/complaint"
@@ -53,7 +52,7 @@ func (m *mirror) outline(now time.Time) (*ledgerapi.Summary, map[string]*ledgera
 func fill(s *ledgerapi.Summary, channels map[string]*ledgerapi.ChannelSummary, figures []shown) {
 	s.Series = make([]ledgerapi.Series, 0, rowsOf(figures, familySeries))
 	s.Clocks = make([]ledgerapi.ClockSeries, 0, rowsOf(figures, familyClock))
-	histograms := map[[4]string]*ledgerapi.HistogramSeries{}
+	histograms := map[[4]string]*histogram{}
 	for i := range figures {
 		k, v := figures[i].key, &figures[i].values
 		c := channels[k.labels[0]]
@@ -86,10 +85,7 @@ func fill(s *ledgerapi.Summary, channels map[string]*ledgerapi.ChannelSummary, f
 		}
 	}
 	for _, h := range histograms {
-		for i := 1; i < len(h.Buckets); i++ {
-			h.Buckets[i] += h.Buckets[i-1]
-		}
-		s.Histogram = append(s.Histogram, *h)
+		s.Histogram = append(s.Histogram, h.series())
 	}
 	for name, c := range channels {
 		s.Channels[name] = *c
@@ -137,23 +133,5 @@ func addToChannel(c *ledgerapi.ChannelSummary, k *figureKey, v *values) {
 		}
 		c.Corrections[k.labels[1]] = v[correctionCount]
 	default: // not of one channel alone
-	}
-}
-
-// addBucket adds one row of a histogram; the buckets are made cumulative at the end.
-func addBucket(histograms map[[4]string]*ledgerapi.HistogramSeries, k *figureKey, v *values) {
-	id := [4]string(k.labels[:4])
-	h := histograms[id]
-	if h == nil {
-		h = &ledgerapi.HistogramSeries{
-			Channel: id[0], Priority: id[1], Clock: id[2], Working: id[3] == workingTime,
-			Buckets: make([]int64, len(ledgerapi.BucketBounds())),
-		}
-		histograms[id] = h
-	}
-	h.Count += v[histogramCount]
-	h.Sum += float64(v[histogramSumMicros]) / 1e6
-	if place, err := strconv.Atoi(k.labels[4]); err == nil && place < len(h.Buckets) {
-		h.Buckets[place] += v[histogramCount]
 	}
 }

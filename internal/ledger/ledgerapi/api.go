@@ -254,6 +254,9 @@ type HistogramSeries struct {
 	Buckets []int64 `json:"buckets"`
 	Count   int64   `json:"count"`
 	Sum     float64 `json:"sum"` // seconds
+	// Native are the same times in exponential buckets, in the order of their indices; none when the
+	// ledger holds times that it counted before it kept these buckets.
+	Native []NativeBucket `json:"native,omitempty"`
 }
 
 // BucketBounds are the upper bounds, in seconds, of every HistogramSeries: from half a minute, the
