@@ -182,7 +182,7 @@ func (t *transaction) submissions(ctx context.Context, group []*request) error {
 
 // admit checks what only the transaction knows, and moves the source's position.
 func (t *transaction) admit(r *request) error {
-	s, c := r.submission, t.channels[r.channel]
+	s, c := r.submission, t.channel(r.channel)
 	if rules := t.rules(r.channel); rules == nil {
 		return unknownChannel()
 	} else if rules.Channel.Suspended {
@@ -257,7 +257,7 @@ func (s *submission) bound(rows map[complaint.CaseKey]*store.Case) {
 // requests in their order.
 func (t *transaction) answer(requests []*request, inserted []bool) {
 	for _, r := range requests {
-		s, c := r.submission, t.channels[r.channel]
+		s, c := r.submission, t.channel(r.channel)
 		s.response = ledgerapi.AppendResponse{Rejected: s.rejected, CursorGeneration: c.row.Generation}
 		for i := range s.events {
 			if !inserted[i] {

@@ -81,10 +81,7 @@ func (l *Ledger) attempt(ctx context.Context, group []*request) (err error) {
 			r.err = nil
 		}
 		t = newTransaction(tx, &l.mirror, l.instant())
-		if err := t.run(ctx, group); err != nil {
-			return err
-		}
-		return t.findOldest(ctx)
+		return t.run(ctx, group)
 	})
 	if err != nil {
 		return err
@@ -114,9 +111,11 @@ func (t *transaction) findOldest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.oldestAt = make(map[string]time.Time, len(names))
 	for i, name := range names {
-		t.oldestAt[name] = oldest[i]
+		if c := t.channel(name); !c.row.OldestUnansweredAt.Equal(oldest[i]) {
+			c.row.OldestUnansweredAt = oldest[i]
+			t.changed[name] = true
+		}
 	}
 	return nil
 }
@@ -132,21 +131,14 @@ func (l *Ledger) apply(t *transaction) {
 	for name := range t.advanced {
 		l.advanced[name] = true
 	}
-	for _, name := range t.settled {
-		delete(l.advanced, name)
-	}
-	for name, at := range t.oldestAt {
-		grown = grown || !l.oldest[name].Equal(at)
-		l.oldest[name] = at
+	for _, o := range t.settled {
+		delete(l.advanced, o.Channel)
 	}
 	if t.policy != nil {
 		l.policy, l.document = t.policy.compiled, t.policy.document
 	}
 	if t.rederive != nil {
 		l.rederive = *t.rederive
-	}
-	if t.persists() {
-		l.persisted = t.at
 	}
 	l.latest = t.at
 	if t.looked {

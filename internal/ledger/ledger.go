@@ -47,11 +47,10 @@ type mirror struct {
 	document policy.Document
 	channels map[string]*channelState
 	figures  ledgerFigures
-	oldest   map[string]time.Time
 	rederive rederivation
 	// watermark is the instant through which due and warning instants have been looked at; latest is the
-	// latest instant at which anything was judged, and persisted what the store knows of it.
-	watermark, latest, persisted time.Time
+	// latest instant at which anything was judged.
+	watermark, latest time.Time
 	// advanced are the channels whose observedThrough has moved since their verdicts were looked at.
 	advanced map[string]bool
 	sequence int64
@@ -61,7 +60,6 @@ type mirror struct {
 // The names of the settings.
 const (
 	settingPolicy   = "policy"
-	settingLatest   = "latest"
 	settingRederive = "rederive"
 )
 
@@ -95,41 +93,31 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 
 func (m *mirror) load(ctx context.Context, r store.Reader) error {
 	*m = mirror{
-		channels: map[string]*channelState{}, figures: ledgerFigures{byKey: tally{}}, oldest: map[string]time.Time{}, advanced: map[string]bool{},
+		channels: map[string]*channelState{}, figures: ledgerFigures{byKey: tally{}}, advanced: map[string]bool{},
 	}
 	if err := setting(ctx, r, settingPolicy, &m.document); err != nil {
 		return err
 	}
-	var latest int64
-	if err := setting(ctx, r, settingLatest, &latest); err != nil {
-		return err
-	}
-	m.latest = fromMicros(latest)
-	m.persisted = m.latest
-	if err := setting(ctx, r, settingRederive, &m.rederive); err != nil {
-		return err
-	}
-	channels, err := r.Channels(ctx)
+	head, err := r.Head(ctx)
 	if err != nil {
 		return err
 	}
-	var names []string
+	m.latest = head.At
+	if err := setting(ctx, r, settingRederive, &m.rederive); err != nil {
+		return err
+	}
+	channels, err := r.Channels(ctx, 0)
+	if err != nil {
+		return err
+	}
 	for i := range channels {
 		c, err := loadChannel(channels[i])
 		if err != nil {
 			return err
 		}
 		m.channels[c.row.Name] = c
-		names = append(names, c.row.Name)
 	}
-	oldest, err := r.OldestUnanswered(ctx, names)
-	if err != nil {
-		return err
-	}
-	for i, at := range oldest {
-		m.oldest[names[i]] = at
-	}
-	return r.Figures(ctx, func(f store.Figures) error {
+	return r.Figures(ctx, 0, func(f store.Figures) error {
 		m.figures.add(tally{decodeKey(f.Key): &f.Values})
 		return nil
 	})

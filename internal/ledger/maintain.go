@@ -70,8 +70,12 @@ func (t *transaction) advance(ctx context.Context, limit int) (more bool, err er
 	}
 	t.looked = true
 	left := limit - len(due)
+	observed := make([]store.Observed, 0, len(t.before.advanced))
 	for _, channel := range sortedNames(t.before.advanced) {
-		unfinal, err := t.tx.Unfinal(ctx, channel, t.observedThrough(channel), left)
+		observed = append(observed, store.Observed{Channel: channel, Through: t.observedThrough(channel)})
+	}
+	if len(observed) > 0 {
+		unfinal, err := t.tx.Unfinal(ctx, observed, left)
 		if err != nil {
 			return false, err
 		}
@@ -81,7 +85,7 @@ func (t *transaction) advance(ctx context.Context, limit int) (more bool, err er
 		if left -= len(unfinal); left <= 0 {
 			return true, nil
 		}
-		t.settled = append(t.settled, channel)
+		t.settled = observed
 	}
 	if err := t.rederiveSome(ctx, left); err != nil {
 		return false, err

@@ -102,11 +102,12 @@ func rowsOf(figures []shown, f family) (n int) {
 }
 
 func (m *mirror) channelSummary(name string) *ledgerapi.ChannelSummary {
-	summary := &ledgerapi.ChannelSummary{OldestUnansweredAt: optional(m.oldest[name])}
+	summary := &ledgerapi.ChannelSummary{}
 	c := m.channels[name]
 	if c == nil {
 		return summary
 	}
+	summary.OldestUnansweredAt = optional(c.row.OldestUnansweredAt)
 	summary.LastEventAt = optional(c.row.LastEventAt)
 	summary.ObservedThrough = optional(c.row.ObservedThrough)
 	r := &c.reported

@@ -32,9 +32,7 @@ type transaction struct {
 	// looked says that no case is due any more by the transaction's instant.
 	looked bool
 	// settled are the channels of which no verdict up to observedThrough is open.
-	settled []string
-	// oldestAt are the oldest unanswered cases of the channels in oldest.
-	oldestAt map[string]time.Time
+	settled []store.Observed
 }
 
 type newPolicy struct {
@@ -68,16 +66,7 @@ func (t *transaction) compiled() *policy.Policy {
 // run does the requests. A request that is refused for itself has its err set; the error returned is
 // one of the whole transaction.
 func (t *transaction) run(ctx context.Context, group []*request) error {
-	var names []string
-	for _, r := range group {
-		if r.channel != "" && !slices.Contains(names, r.channel) {
-			names = append(names, r.channel)
-		}
-	}
-	slices.Sort(names) // one order of locking for all
-	if err := t.lock(ctx, names); err != nil {
-		return err
-	}
+	t.tx.Stamp(t.at)
 	if err := t.submissions(ctx, group); err != nil {
 		return err
 	}
@@ -85,7 +74,7 @@ func (t *transaction) run(ctx context.Context, group []*request) error {
 		if r.report == nil {
 			continue
 		}
-		c := t.channels[r.channel]
+		c := t.channel(r.channel)
 		if err := c.report(r.report, t.at, t.figures); err != nil {
 			return err
 		}
@@ -104,20 +93,17 @@ func (t *transaction) run(ctx context.Context, group []*request) error {
 	return t.flush(ctx)
 }
 
-// lock reads the channels for changing them.
-func (t *transaction) lock(ctx context.Context, names []string) error {
-	rows, err := t.tx.ChannelsForUpdate(ctx, names)
-	if err != nil {
-		return err
-	}
-	for i := range rows {
-		c, err := loadChannel(rows[i])
-		if err != nil {
-			return err
+// channel is a channel for changing it.
+func (t *transaction) channel(name string) *channelState {
+	c := t.channels[name]
+	if c == nil {
+		c = &channelState{row: store.Channel{Name: name}}
+		if before := t.before.channels[name]; before != nil {
+			*c = *before
 		}
-		t.channels[c.row.Name] = c
+		t.channels[name] = c
 	}
-	return nil
+	return c
 }
 
 // observedThrough is that of a channel, which may have moved in this transaction.
@@ -133,6 +119,9 @@ func (t *transaction) observedThrough(channel string) time.Time {
 
 // flush writes what was gathered.
 func (t *transaction) flush(ctx context.Context) error {
+	if err := t.findOldest(ctx); err != nil {
+		return err
+	}
 	rows := make([]store.Channel, 0, len(t.changed))
 	for _, name := range sortedNames(t.changed) {
 		rows = append(rows, t.channels[name].row)
@@ -149,20 +138,9 @@ func (t *transaction) flush(ctx context.Context) error {
 		}
 	}
 	if t.rederive != nil {
-		if err := putSetting(ctx, t.tx, settingRederive, t.rederive); err != nil {
-			return err
-		}
-	}
-	if t.persists() {
-		return putSetting(ctx, t.tx, settingLatest, micros(t.at))
+		return putSetting(ctx, t.tx, settingRederive, t.rederive)
 	}
 	return nil
-}
-
-// persists reports whether the transaction's instant is kept. It only matters when the system's clock
-// is set back between two lives of the ledger, so that once a second will do, with something else.
-func (t *transaction) persists() bool {
-	return len(t.figures)+len(t.changed) > 0 && t.at.Sub(t.before.persisted) >= time.Second
 }
 
 // touched is a case that has to be judged.

@@ -258,8 +258,8 @@ func (v *verification) figures() {
 			v.differ(strings.ReplaceAll(k.encode(), separator, "/"), h, w)
 		}
 	}
-	for name := range v.have.channels {
-		if have, want := v.have.oldest[name], v.oldest[name]; !have.Equal(want) {
+	for name, c := range v.have.channels {
+		if have, want := c.row.OldestUnansweredAt, v.oldest[name]; !have.Equal(want) {
 			v.differ("the oldest unanswered of "+name, have.Format(time.RFC3339Nano), want.Format(time.RFC3339Nano))
 		}
 	}

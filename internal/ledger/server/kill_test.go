@@ -220,7 +220,7 @@ func checkAfterKill(t *testing.T, dir string, workers []*appender) {
 		t.Errorf("Verify found that %s", d)
 	}
 	err = storage.View(t.Context(), func(r store.Reader) error {
-		channels, err := r.Channels(t.Context())
+		channels, err := r.Channels(t.Context(), 0)
 		if err != nil {
 			return err
 		}

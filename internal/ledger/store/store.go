@@ -25,12 +25,17 @@ var (
 	ErrNewer = errors.New("the ledger's storage was written by a newer version")
 )
 
-// Store keeps one ledger. It is safe for concurrent use.
+// Store keeps one ledger. It is safe for concurrent use. Several Stores, in several processes, may
+// be open on one storage where the implementation allows it; else opening it is ErrInUse.
 type Store interface {
-	// Update runs f in a transaction that is durable when Update returns nil; an error of f, or of the
-	// commit, leaves everything as it was. f may be run again after a conflict with another process,
-	// so that it must not have effects of its own before Update returned. Updates of one Store run one
-	// after the other.
+	// Update runs f in a transaction that is durable when Update returns nil; an error of f leaves
+	// everything as it was. After an error of the commit itself (a connection that was cut) it may have
+	// been done all the same, as a whole, which the Head tells. f may be run again after a conflict
+	// with another process, so that it must not have effects of its own before Update returned.
+	//
+	// Updates of all Stores on one storage run one after the other, and f sees everything that those
+	// before it have committed. An Update that wrote (which gave something to a method of Tx) has a
+	// revision, one above that of the one before: the order of revisions is that of the commits.
 	Update(ctx context.Context, f func(Tx) error) error
 	// View runs f on a snapshot; it waits for no Update and no Update waits for it.
 	View(ctx context.Context, f func(Reader) error) error
@@ -46,9 +51,9 @@ type Reader interface {
 	Events(ctx context.Context, keys []complaint.CaseKey) ([][]Event, error)
 	// Due are at most limit cases with a NextAt that is not after until, the earliest first.
 	Due(ctx context.Context, until time.Time, limit int) ([]Case, error)
-	// Unfinal are at most limit cases of the channel with an UnfinalAt that is not after through, the
-	// earliest first.
-	Unfinal(ctx context.Context, channel string, through time.Time, limit int) ([]Case, error)
+	// Unfinal are at most limit cases of the channels with an UnfinalAt that is not after the Through of
+	// their channel, in no particular order. No channel is there twice.
+	Unfinal(ctx context.Context, channels []Observed, limit int) ([]Case, error)
 	// Expired are at most limit cases that were closed by closedBefore and hold all of the content, the
 	// earliest closed first.
 	Expired(ctx context.Context, holds Content, closedBefore time.Time, limit int) ([]Case, error)
@@ -61,12 +66,27 @@ type Reader interface {
 	Page(ctx context.Context, query PageQuery) (cases []Case, next *complaint.CaseKey, err error)
 	// OldestUnanswered is for each channel the earliest UnansweredSince; the zero time where there is none.
 	OldestUnanswered(ctx context.Context, channels []string) ([]time.Time, error)
-	// Figures calls f with every row of figures, in no particular order.
-	Figures(ctx context.Context, f func(Figures) error) error
-	// Channels are all channels that were ever put, in the order of their names.
-	Channels(ctx context.Context) ([]Channel, error)
 	// Setting is a document by name; nil where there is none.
 	Setting(ctx context.Context, name string) ([]byte, error)
+
+	// Head is the latest revision; in an Update, the one before it.
+	Head(ctx context.Context) (Head, error)
+	// Figures calls f with every row of figures that was added to after the revision since, in no
+	// particular order; after 0 these are all. Where several Stores may be open on the storage, it
+	// costs what has changed and not what there is.
+	Figures(ctx context.Context, since int64, f func(Figures) error) error
+	// Channels are the channels that were put after the revision since, in the order of their names.
+	Channels(ctx context.Context, since int64) ([]Channel, error)
+	// Settings are the documents that were put after the revision since, in the order of their names.
+	Settings(ctx context.Context, since int64) ([]Setting, error)
+}
+
+// Head says where a storage stands.
+type Head struct {
+	// Revision is that of the last Update that wrote, 0 when there was none.
+	Revision int64
+	// At is the last instant that was given to Tx.Stamp, the zero time when there was none.
+	At time.Time
 }
 
 // Tx reads and writes. What was written is seen by what is read after it.
@@ -83,13 +103,13 @@ type Tx interface {
 	PutCases(ctx context.Context, cases []Case) error
 	// AddFigures adds to the rows of the keys, which start at zero; no key is there twice.
 	AddFigures(ctx context.Context, figures []Figures) error
-	// ChannelsForUpdate are the channels of the names, locked until the transaction ends; one that is
-	// not there has just its name.
-	ChannelsForUpdate(ctx context.Context, names []string) ([]Channel, error)
 	// PutChannels adds the channels or replaces them.
 	PutChannels(ctx context.Context, channels []Channel) error
 	// PutSetting replaces a document.
 	PutSetting(ctx context.Context, name string, value []byte) error
+	// Stamp keeps an instant with the revision of the Update, as the Head's At, if the Update writes
+	// anything besides; the last one counts.
+	Stamp(at time.Time)
 }
 
 // MaxCaseEvents is how many events a case can hold at most; InsertEvents of more is an error. The ledger
@@ -159,6 +179,8 @@ func (c Content) Has(part Content) bool { return c&part == part }
 type Figures struct {
 	Key    string
 	Values [FigureColumns]int64
+	// Revision is the last that added to the row; the store keeps it, whatever is added.
+	Revision int64
 }
 
 // FigureColumns is how many numbers one row of figures has.
@@ -172,8 +194,26 @@ type Channel struct {
 	Generation int64
 	// ObservedThrough and LastEventAt are event times, zero for none.
 	ObservedThrough, LastEventAt time.Time
+	// OldestUnansweredAt is the OldestUnanswered of the channel; who puts cases keeps it.
+	OldestUnansweredAt time.Time
 	// Report is what workers last said; the store does not look into it.
 	Report []byte
+	// Revision is the last that put the channel; the store keeps it, whatever is put.
+	Revision int64
+}
+
+// Setting is a document by name.
+type Setting struct {
+	Name  string
+	Value []byte
+	// Revision is the last that put it.
+	Revision int64
+}
+
+// Observed says through which event time a channel's source has been read completely.
+type Observed struct {
+	Channel string
+	Through time.Time
 }
 
 // ReporterQuery asks for the cases of one reporter that were received from From until before To, at

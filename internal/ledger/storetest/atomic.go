@@ -34,6 +34,7 @@ func updatesAreAtomic(h harness) {
 		if err := tx.PutSetting(t.Context(), "s", []byte("v")); err != nil {
 			return err
 		}
+		tx.Stamp(instant(0))
 		return refused
 	}
 	if err := s.Update(t.Context(), fail); !errors.Is(err, refused) {
@@ -66,7 +67,10 @@ func updatesAreAtomic(h harness) {
 		if value, err := r.Setting(t.Context(), "s"); err != nil || value != nil {
 			t.Errorf("The setting is %q, error %v; want none", value, err)
 		}
-		return r.Figures(t.Context(), func(f store.Figures) error { return fmt.Errorf("there is a figure %q", f.Key) })
+		if head, err := r.Head(t.Context()); err != nil || head != (store.Head{Revision: 1}) {
+			t.Errorf("The head is %+v, error %v; want the first revision", head, err)
+		}
+		return r.Figures(t.Context(), 0, func(f store.Figures) error { return fmt.Errorf("there is a figure %q", f.Key) })
 	})
 	// What was undone can be done.
 	put(t, s, openCase("new", "C1"))
@@ -105,8 +109,11 @@ func everythingSurvives(h harness) {
 		if err != nil || string(value) != "{}" {
 			t.Errorf("The setting is %q, error %v", value, err)
 		}
+		if head, err := r.Head(t.Context()); err != nil || head.Revision != 3 {
+			t.Errorf("The head is %+v, error %v; want the third revision", head, err)
+		}
 		n := 0
-		err = r.Figures(t.Context(), func(f store.Figures) error { n += int(f.Values[0]); return nil })
+		err = r.Figures(t.Context(), 0, func(f store.Figures) error { n += int(f.Values[0]); return nil })
 		if n != 7 {
 			t.Errorf("The figure is %d; want 7", n)
 		}

@@ -126,7 +126,7 @@ func (m *model) compare(rt *rapid.T, s store.Store, channels []string) {
 			}
 		}
 		for _, channel := range channels {
-			unfinal, err := r.Unfinal(ctx, channel, instant(4), 100)
+			unfinal, err := r.Unfinal(ctx, []store.Observed{{Channel: channel, Through: instant(4)}}, 100)
 			if err != nil {
 				return err
 			}

@@ -1,8 +1,10 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,9 +49,11 @@ func scansAreOrdered(h harness) {
 				{"due up to the instant itself", []string{"dsw/C1", "sigap/C2"}, func() ([]store.Case, error) { return r.Due(t.Context(), instant(20), 10) }},
 				{"due up to the limit", []string{"dsw/C1"}, func() ([]store.Case, error) { return r.Due(t.Context(), instant(99), 1) }},
 				{"due before all", nil, func() ([]store.Case, error) { return r.Due(t.Context(), instant(9), 10) }},
-				{"unfinal of one channel", []string{"dsw/C4", "dsw/C1"}, func() ([]store.Case, error) { return r.Unfinal(t.Context(), "dsw", instant(12), 10) }},
-				{"unfinal up to the limit", []string{"dsw/C4"}, func() ([]store.Case, error) { return r.Unfinal(t.Context(), "dsw", instant(99), 1) }},
-				{"unfinal of no channel", nil, func() ([]store.Case, error) { return r.Unfinal(t.Context(), "none", instant(99), 1) }},
+				{"unfinal of one channel", []string{"dsw/C1", "dsw/C4"}, unfinal(r, 10, observed("dsw", 12))},
+				{"unfinal of several, each through its own", []string{"dsw/C4", "sigap/C2"}, unfinal(r, 10, observed("none", 99), observed("dsw", 11), observed("sigap", 11))},
+				{"unfinal of several but one", []string{"dsw/C4"}, unfinal(r, 10, observed("dsw", 11), observed("sigap", 10))},
+				{"unfinal of no channel", nil, unfinal(r, 1, observed("none", 99))},
+				{"unfinal of none at all", nil, unfinal(r, 1)},
 				{"texts", []string{"dsw/C4", "sigap/C2"}, func() ([]store.Case, error) { return r.Expired(t.Context(), text, instant(5), 10) }},
 				{"handles", []string{"dsw/C5"}, func() ([]store.Case, error) { return r.Expired(t.Context(), handles, instant(4), 10) }},
 				{"both", []string{"sigap/C2"}, func() ([]store.Case, error) { return r.Expired(t.Context(), text|handles, instant(5), 10) }},
@@ -59,6 +63,12 @@ func scansAreOrdered(h harness) {
 					return fmt.Errorf("%s: %w", scan.name, err)
 				}
 				wantKeys(t, scan.name, scan.want, got)
+			}
+			for limit, channels := range map[int][]store.Observed{1: {observed("dsw", 99)}, 2: {observed("dsw", 99)}, 3: {observed("sigap", 99), observed("dsw", 99)}} {
+				got, err := r.Unfinal(t.Context(), channels, limit)
+				if err != nil || len(got) != limit {
+					t.Errorf("Of 3 or more unfinal cases %d were asked for and %d came, error %v", limit, len(got), err)
+				}
 			}
 			return nil
 		})
@@ -87,6 +97,21 @@ func scansAreOrdered(h harness) {
 		wantKeys(t, "due within the transaction", []string{"sigap/C2", "dsw/C1", "dsw/C3"}, due)
 		return err
 	})
+}
+
+func observed(channel string, minute int) store.Observed {
+	return store.Observed{Channel: channel, Through: instant(minute)}
+}
+
+// unfinal is a scan whose result is in the order of the keys.
+func unfinal(r store.Reader, limit int, channels ...store.Observed) func() ([]store.Case, error) {
+	return func() ([]store.Case, error) {
+		cases, err := r.Unfinal(context.Background(), channels, limit)
+		slices.SortFunc(cases, func(a, b store.Case) int {
+			return strings.Compare(a.Channel+"/"+a.CaseID, b.Channel+"/"+b.CaseID)
+		})
+		return cases, err
+	}
 }
 
 func reportersAreFound(h harness) {
@@ -197,7 +222,7 @@ func figuresAdd(h harness) {
 	add()
 	got := map[string]values{}
 	view(t, s, func(r store.Reader) error {
-		return r.Figures(t.Context(), func(f store.Figures) error {
+		return r.Figures(t.Context(), 0, func(f store.Figures) error {
 			got[f.Key] = f.Values
 			return nil
 		})
@@ -212,21 +237,15 @@ func channelsAreReplaced(h harness) {
 	t, open := h.t, h.open
 	s := opened(t, open)
 	sigap := store.Channel{
-		Name: "sigap", Cursor: []byte(`{"page":2}`), Generation: 7, ObservedThrough: instant(1), LastEventAt: instant(2), Report: []byte("{}"),
+		Name: "sigap", Cursor: []byte(`{"page":2}`), Generation: 7, ObservedThrough: instant(1), LastEventAt: instant(2),
+		OldestUnansweredAt: instant(3), Report: []byte("{}"), Revision: 99,
 	}
+	dsw := store.Channel{Name: "dsw", Generation: 1}
+	update(t, s, func(tx store.Tx) error { return tx.PutChannels(t.Context(), []store.Channel{sigap, dsw}) })
+	sigap.Revision, dsw.Revision = 1, 1
 	update(t, s, func(tx store.Tx) error {
-		got, err := tx.ChannelsForUpdate(t.Context(), []string{"sigap", "dsw"})
-		if diff := cmp.Diff([]store.Channel{{Name: "sigap"}, {Name: "dsw"}}, got); diff != "" {
-			t.Errorf("Channels that are not there (-want +got):\n%s", diff)
-		}
-		if err != nil {
-			return err
-		}
-		return tx.PutChannels(t.Context(), []store.Channel{sigap, {Name: "dsw", Generation: 1}})
-	})
-	update(t, s, func(tx store.Tx) error {
-		got, err := tx.ChannelsForUpdate(t.Context(), []string{"sigap"})
-		if diff := cmp.Diff([]store.Channel{sigap}, got); diff != "" {
+		got, err := tx.Channels(t.Context(), 0)
+		if diff := cmp.Diff([]store.Channel{dsw, sigap}, got); diff != "" {
 			t.Errorf("Channels (-want +got):\n%s", diff)
 		}
 		if err != nil {
@@ -241,8 +260,8 @@ func channelsAreReplaced(h harness) {
 		return tx.PutSetting(t.Context(), "s", []byte("two"))
 	})
 	view(t, s, func(r store.Reader) error {
-		got, err := r.Channels(t.Context())
-		if diff := cmp.Diff([]store.Channel{{Name: "dsw", Generation: 1}, {Name: "sigap", Generation: 8}}, got); diff != "" {
+		got, err := r.Channels(t.Context(), 0)
+		if diff := cmp.Diff([]store.Channel{dsw, {Name: "sigap", Generation: 8, Revision: 2}}, got); diff != "" {
 			t.Errorf("Channels (-want +got):\n%s", diff)
 		}
 		if err != nil {

@@ -38,6 +38,8 @@ func Run(t *testing.T, factory Factory) {
 		"the oldest unanswered case follows every change":          oldestFollows,
 		"figures only change by addition":                          figuresAdd,
 		"channels and settings are replaced":                       channelsAreReplaced,
+		"what was written has the revision of its update":          revisionsCount,
+		"what changed since a revision is found":                   changesAreFound,
 		"pages go through all cases in order":                      pagesGoThrough,
 		"everything is there after opening again":                  everythingSurvives,
 		"a view sees one snapshot and hinders no update":           viewsAreSnapshots,
@@ -53,7 +55,7 @@ func Run(t *testing.T, factory Factory) {
 	}
 }
 
-// Instant is the time from which the suite's times count.
+// instant is the time from which the suite's times count.
 func instant(minutes int) time.Time {
 	return time.Date(2026, 11, 2, 3, 0, 0, 123000, time.UTC).Add(time.Duration(minutes) * time.Minute)
 }

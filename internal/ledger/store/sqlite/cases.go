@@ -86,15 +86,18 @@ func (r reader) Due(_ context.Context, until time.Time, limit int) ([]store.Case
 }
 
 // Unfinal implements store.Reader.
-func (r reader) Unfinal(_ context.Context, channel string, through time.Time, limit int) ([]store.Case, error) {
-	id, err := r.channel(channel)
-	if err != nil || id == 0 {
-		return nil, err
-	}
-	cases, err := r.list("channel = ? AND unfinal_at IS NOT NULL AND unfinal_at <= ? ORDER BY unfinal_at LIMIT ?",
-		func(b *binder) { b.int(id); b.int(through.UnixMicro()); b.int(int64(limit)) })
-	if err != nil {
-		return nil, fmt.Errorf("scanning for cases without a final verdict: %w", err)
+func (r reader) Unfinal(_ context.Context, channels []store.Observed, limit int) (cases []store.Case, err error) {
+	for _, observed := range channels {
+		id, err := r.channel(observed.Channel)
+		if err == nil && id != 0 && len(cases) < limit {
+			var found []store.Case
+			found, err = r.list("channel = ? AND unfinal_at IS NOT NULL AND unfinal_at <= ? ORDER BY unfinal_at LIMIT ?",
+				func(b *binder) { b.int(id); b.int(observed.Through.UnixMicro()); b.int(int64(limit - len(cases))) })
+			cases = append(cases, found...)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("scanning for cases without a final verdict: %w", err)
+		}
 	}
 	return cases, nil
 }
@@ -167,6 +170,7 @@ func (r reader) OldestUnanswered(_ context.Context, channels []string) ([]time.T
 
 // PutCases implements store.Tx.
 func (t *tx) PutCases(_ context.Context, cases []store.Case) error {
+	t.wrote = t.wrote || len(cases) > 0
 	for i := range cases {
 		c := &cases[i]
 		k, err := t.lookup(c.CaseKey)

@@ -22,6 +22,7 @@ const insertEvent = `INSERT INTO events (seq, channel, id, kind, actor, at, rece
 
 // InsertEvents implements store.Tx.
 func (t *tx) InsertEvents(_ context.Context, events []store.Event) ([]bool, error) {
+	t.wrote = t.wrote || len(events) > 0
 	inserted := make([]bool, len(events))
 	for i := range events {
 		e := &events[i]
@@ -92,6 +93,7 @@ func bindContent(b *binder, e *store.Event) {
 
 // ReplaceEvents implements store.Tx.
 func (t *tx) ReplaceEvents(_ context.Context, events []store.Event) error {
+	t.wrote = t.wrote || len(events) > 0
 	for i := range events {
 		e := &events[i]
 		channel, err := t.channel(e.Channel)

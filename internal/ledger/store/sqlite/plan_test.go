@@ -36,8 +36,11 @@ func TestEveryReadUsesItsIndex(t *testing.T) {
 			_, err := r.Cases(t.Context(), []complaint.CaseKey{{Channel: "dsw", CaseID: "C1"}})
 			return err
 		}, "cases_key"},
-		"what is due":     {func(r store.Reader) error { _, err := r.Due(t.Context(), at, 10); return err }, "cases_next"},
-		"what is unfinal": {func(r store.Reader) error { _, err := r.Unfinal(t.Context(), "dsw", at, 10); return err }, "cases_unfinal"},
+		"what is due": {func(r store.Reader) error { _, err := r.Due(t.Context(), at, 10); return err }, "cases_next"},
+		"what is unfinal": {func(r store.Reader) error {
+			_, err := r.Unfinal(t.Context(), []store.Observed{{Channel: "dsw", Through: at}}, 10)
+			return err
+		}, "cases_unfinal"},
 		"expired texts": {func(r store.Reader) error {
 			_, err := r.Expired(t.Context(), store.ContentText, at, 10)
 			return err

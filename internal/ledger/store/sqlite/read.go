@@ -10,18 +10,30 @@ import (
 )
 
 // channelColumns are read by readChannel.
-const channelColumns = "name, cursor, generation, observed_through, last_event_at, report"
+const channelColumns = "name, cursor, generation, observed_through, last_event_at, oldest_unanswered, report, revision"
 
 func readChannel(r *row) store.Channel {
 	return store.Channel{
 		Name: r.text(), Cursor: r.blob(), Generation: r.int(),
-		ObservedThrough: r.time(), LastEventAt: r.time(), Report: r.blob(),
+		ObservedThrough: r.time(), LastEventAt: r.time(), OldestUnansweredAt: r.time(), Report: r.blob(), Revision: r.int(),
 	}
 }
 
+// Head implements store.Reader.
+func (r reader) Head(context.Context) (head store.Head, err error) {
+	err = r.query("SELECT revision, at FROM ledger", nil, func(row *row) error {
+		head = store.Head{Revision: row.int(), At: row.time()}
+		return nil
+	})
+	if err != nil {
+		return store.Head{}, fmt.Errorf("reading the revision: %w", err)
+	}
+	return head, nil
+}
+
 // Channels implements store.Reader.
-func (r reader) Channels(context.Context) (channels []store.Channel, err error) {
-	err = r.query("SELECT "+channelColumns+" FROM channels ORDER BY name", nil, func(row *row) error {
+func (r reader) Channels(_ context.Context, since int64) (channels []store.Channel, err error) {
+	err = r.query("SELECT "+channelColumns+" FROM channels WHERE revision > ? ORDER BY name", func(b *binder) { b.int(since) }, func(row *row) error {
 		channels = append(channels, readChannel(row))
 		return nil
 	})
@@ -32,9 +44,9 @@ func (r reader) Channels(context.Context) (channels []store.Channel, err error) 
 }
 
 // Figures implements store.Reader.
-func (r reader) Figures(_ context.Context, f func(store.Figures) error) error {
-	err := r.query("SELECT key, v0, v1, v2, v3, v4 FROM figures", nil, func(row *row) error {
-		figures := store.Figures{Key: row.text()}
+func (r reader) Figures(_ context.Context, since int64, f func(store.Figures) error) error {
+	err := r.query("SELECT key, revision, v0, v1, v2, v3, v4 FROM figures WHERE revision > ?", func(b *binder) { b.int(since) }, func(row *row) error {
+		figures := store.Figures{Key: row.text(), Revision: row.int()}
 		for i := range figures.Values {
 			figures.Values[i] = row.int()
 		}
@@ -56,6 +68,18 @@ func (r reader) Setting(_ context.Context, name string) (value []byte, err error
 		return nil, fmt.Errorf("reading a setting: %w", err)
 	}
 	return value, nil
+}
+
+// Settings implements store.Reader.
+func (r reader) Settings(_ context.Context, since int64) (settings []store.Setting, err error) {
+	err = r.query("SELECT name, value, revision FROM settings WHERE revision > ? ORDER BY name", func(b *binder) { b.int(since) }, func(row *row) error {
+		settings = append(settings, store.Setting{Name: row.text(), Value: row.blob(), Revision: row.int()})
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading settings: %w", err)
+	}
+	return settings, nil
 }
 
 // Page implements store.Reader.

@@ -235,7 +235,16 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 			t.forget()
 		}
 	}()
-	if err := c.transaction(ctx, "BEGIN IMMEDIATE", "COMMIT", func() error { return f(t) }); err != nil {
+	all := func() error {
+		if err := t.begin(ctx); err != nil {
+			return err
+		}
+		if err := f(t); err != nil {
+			return err
+		}
+		return t.end()
+	}
+	if err := c.transaction(ctx, "BEGIN IMMEDIATE", "COMMIT", all); err != nil {
 		return err
 	}
 	if committed = true; t.cleared {

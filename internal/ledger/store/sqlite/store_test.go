@@ -24,6 +24,28 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+// TestConformanceWithinAProcess has several users of one Store, as the tests of replicas do.
+func TestConformanceWithinAProcess(t *testing.T) {
+	storetest.RunShared(t, func(t *testing.T) func() store.Store {
+		t.Helper()
+		s, err := Open(t.TempDir(), Options{})
+		if err != nil {
+			t.Fatalf("Opening: %v", err)
+		}
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Errorf("Closing: %v", err)
+			}
+		})
+		return func() store.Store { return user{s} }
+	})
+}
+
+// user is one of several users of a Store, which outlives it.
+type user struct{ store.Store }
+
+func (user) Close() error { return nil }
+
 func TestOneLedgerAtATime(t *testing.T) {
 	dir := t.TempDir()
 	first, err := Open(dir, Options{})

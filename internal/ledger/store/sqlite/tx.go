@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/store"
@@ -23,7 +24,37 @@ type tx struct {
 	added []string
 	// cleared says that content was overwritten.
 	cleared bool
+	// head is the one before the transaction; wrote says that there is something to give a revision to.
+	head  store.Head
+	wrote bool
 }
+
+// revision is the transaction's own.
+func (t *tx) revision() int64 { return t.head.Revision + 1 }
+
+// begin reads what the transaction goes on from.
+func (t *tx) begin(ctx context.Context) (err error) {
+	t.head, err = t.reader.Head(ctx)
+	return err
+}
+
+// end gives what was written its revision.
+func (t *tx) end() error {
+	if !t.wrote {
+		return nil
+	}
+	err := t.query("UPDATE ledger SET revision = ?, at = ?", func(b *binder) { b.int(t.revision()); b.time(t.head.At) }, nil)
+	if err != nil {
+		return fmt.Errorf("writing the revision: %w", err)
+	}
+	return nil
+}
+
+// Head implements store.Reader.
+func (t *tx) Head(ctx context.Context) (store.Head, error) { return t.reader.Head(ctx) }
+
+// Stamp implements store.Tx.
+func (t *tx) Stamp(at time.Time) { t.head.At = at }
 
 // known is a case within a transaction.
 type known struct {
@@ -46,7 +77,7 @@ func (t *tx) channelForInsert(name string) (int64, error) {
 	if err != nil || id != 0 {
 		return id, err
 	}
-	err = t.query("INSERT INTO channels (name) VALUES (?) RETURNING id", func(b *binder) { b.text(name) }, func(r *row) error {
+	err = t.query("INSERT INTO channels (name, revision) VALUES (?, ?) RETURNING id", func(b *binder) { b.text(name); b.int(t.revision()) }, func(r *row) error {
 		id = r.int()
 		return nil
 	})
@@ -97,12 +128,15 @@ func (t *tx) Cases(_ context.Context, keys []complaint.CaseKey) ([]*store.Case, 
 
 // AddFigures implements store.Tx.
 func (t *tx) AddFigures(_ context.Context, figures []store.Figures) error {
+	t.wrote = t.wrote || len(figures) > 0
 	for i := range figures {
 		f := &figures[i]
-		err := t.query(`INSERT INTO figures (key, v0, v1, v2, v3, v4) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET
+		err := t.query(`INSERT INTO figures (key, revision, v0, v1, v2, v3, v4) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET
+			revision = excluded.revision,
 			v0 = v0 + excluded.v0, v1 = v1 + excluded.v1, v2 = v2 + excluded.v2, v3 = v3 + excluded.v3, v4 = v4 + excluded.v4`,
 			func(b *binder) {
 				b.text(f.Key)
+				b.int(t.revision())
 				for _, v := range f.Values {
 					b.int(v)
 				}
@@ -114,35 +148,23 @@ func (t *tx) AddFigures(_ context.Context, figures []store.Figures) error {
 	return nil
 }
 
-// ChannelsForUpdate implements store.Tx: nobody else writes while an Update runs.
-func (t *tx) ChannelsForUpdate(_ context.Context, names []string) ([]store.Channel, error) {
-	channels := make([]store.Channel, len(names))
-	for i, name := range names {
-		channels[i].Name = name
-		err := t.query("SELECT "+channelColumns+" FROM channels WHERE name = ?", func(b *binder) { b.text(name) }, func(r *row) error {
-			channels[i] = readChannel(r)
-			return nil
-		})
-		if err != nil {
-			return nil, fmt.Errorf("reading channels: %w", err)
-		}
-	}
-	return channels, nil
-}
-
 // PutChannels implements store.Tx.
 func (t *tx) PutChannels(_ context.Context, channels []store.Channel) error {
+	t.wrote = t.wrote || len(channels) > 0
 	for i := range channels {
 		c := &channels[i]
 		id, err := t.channelForInsert(c.Name)
 		if err == nil {
-			err = t.query(`UPDATE channels SET cursor = ?, generation = ?, observed_through = ?, last_event_at = ?, report = ? WHERE id = ?`,
+			err = t.query(`UPDATE channels SET cursor = ?, generation = ?, observed_through = ?, last_event_at = ?,
+				oldest_unanswered = ?, report = ?, revision = ? WHERE id = ?`,
 				func(b *binder) {
 					b.blob(c.Cursor)
 					b.int(c.Generation)
 					b.time(c.ObservedThrough)
 					b.time(c.LastEventAt)
+					b.time(c.OldestUnansweredAt)
 					b.blob(c.Report)
+					b.int(t.revision())
 					b.int(id)
 				}, nil)
 		}
@@ -155,8 +177,9 @@ func (t *tx) PutChannels(_ context.Context, channels []store.Channel) error {
 
 // PutSetting implements store.Tx.
 func (t *tx) PutSetting(_ context.Context, name string, value []byte) error {
-	err := t.query("INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-		func(b *binder) { b.text(name); b.blob(value) }, nil)
+	t.wrote = true
+	err := t.query(`INSERT INTO settings (name, value, revision) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET
+		value = excluded.value, revision = excluded.revision`, func(b *binder) { b.text(name); b.blob(value); b.int(t.revision()) }, nil)
 	if err != nil {
 		return fmt.Errorf("writing a setting: %w", err)
 	}
