@@ -96,9 +96,6 @@ const (
 	SourceTelegram SourceType = "telegram"
 )
 
-// Pushed reports whether others deliver to a source of this type, and nobody polls it.
-func (t SourceType) Pushed() bool { return t == SourceWebhook || t == SourceWhatsApp }
-
 // ChannelSource is where complaints come from: type, and exactly the member of that name.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.rest) == (self.type == 'rest')",message="rest must be set when type is rest, and only then"
@@ -131,6 +128,17 @@ type ChannelSource struct {
 	// telegram polls what a Telegram bot receives.
 	// +optional
 	Telegram *TelegramSource `json:"telegram,omitempty"`
+}
+
+// Pushed reports whether others deliver to the source, and nobody polls it. Of some types it depends on
+// how the specification lets complaints arrive.
+func (s *ChannelSource) Pushed() bool {
+	switch s.Type {
+	case SourceWebhook, SourceWhatsApp:
+		return true
+	default:
+		return false
+	}
 }
 
 // ComplaintChannelStatus is what the operator found.

@@ -74,7 +74,7 @@ func replicas(channel *v1alpha1.ComplaintChannel) *int32 {
 // isPush says that the source is delivered to and not polled, so that several workers can take
 // deliveries side by side.
 func isPush(channel *v1alpha1.ComplaintChannel) bool {
-	return channel.Spec.Source.Type.Pushed()
+	return channel.Spec.Source.Pushed()
 }
 
 // hasPush says that something has to reach the worker from outside.
