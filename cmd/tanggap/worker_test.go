@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
+	"github.com/tanggap/tanggap/internal/simulator/open311"
 	"github.com/tanggap/tanggap/internal/worker"
-	"github.com/tanggap/tanggap/test/simulator/open311"
 )
 
 // checkWorker runs `tanggap worker --check` on channels of an Open311 server that wants the key k3y.

@@ -32,7 +32,7 @@ import (
 	"github.com/tanggap/tanggap/internal/ledger/store"
 	"github.com/tanggap/tanggap/internal/ledger/store/sqlite"
 	"github.com/tanggap/tanggap/internal/policy"
-	simulator "github.com/tanggap/tanggap/test/simulator/open311"
+	simulator "github.com/tanggap/tanggap/internal/simulator/open311"
 )
 
 // Environment by which the test binary becomes another process.

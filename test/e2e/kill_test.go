@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tanggap/tanggap/internal/simulator/callcentre"
+	"github.com/tanggap/tanggap/internal/simulator/portal"
 	"github.com/tanggap/tanggap/test/cluster"
-	"github.com/tanggap/tanggap/test/simulator/callcentre"
-	"github.com/tanggap/tanggap/test/simulator/portal"
 )
 
 const (

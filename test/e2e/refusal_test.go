@@ -16,8 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
+	"github.com/tanggap/tanggap/internal/simulator/callcentre"
 	"github.com/tanggap/tanggap/test/cluster"
-	"github.com/tanggap/tanggap/test/simulator/callcentre"
 )
 
 // TestBadInput gives a working town everything that is wrong. Each fault must show where the person who

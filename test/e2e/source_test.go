@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tanggap/tanggap/test/simulator/callcentre"
-	"github.com/tanggap/tanggap/test/simulator/portal"
+	"github.com/tanggap/tanggap/internal/simulator/callcentre"
+	"github.com/tanggap/tanggap/internal/simulator/portal"
 )
 
 // Credentials of the simulated systems.

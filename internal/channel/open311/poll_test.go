@@ -21,7 +21,7 @@ import (
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
-	simulator "github.com/tanggap/tanggap/test/simulator/open311"
+	simulator "github.com/tanggap/tanggap/internal/simulator/open311"
 )
 
 // city is a source that reads a simulated server into a ledger of a few lines, on a simulated clock.

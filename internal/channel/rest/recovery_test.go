@@ -16,7 +16,7 @@ import (
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/channeltest"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
-	"github.com/tanggap/tanggap/test/simulator/portal"
+	"github.com/tanggap/tanggap/internal/simulator/portal"
 )
 
 // city is a portal with as many tickets, one a minute before monday, and its own clock.

@@ -19,7 +19,7 @@ import (
 	"github.com/tanggap/tanggap/internal/channel/channeltest"
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
-	"github.com/tanggap/tanggap/test/simulator/portal"
+	"github.com/tanggap/tanggap/internal/simulator/portal"
 )
 
 // monday is the first working day of the tests, 09:00 in Jakarta.

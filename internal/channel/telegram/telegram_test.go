@@ -20,8 +20,8 @@ import (
 	"github.com/tanggap/tanggap/internal/channel/channeltest"
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+	simulator "github.com/tanggap/tanggap/internal/simulator/telegram"
 	"github.com/tanggap/tanggap/test/golden"
-	simulator "github.com/tanggap/tanggap/test/simulator/telegram"
 )
 
 const (

@@ -18,7 +18,7 @@ import (
 	"github.com/tanggap/tanggap/internal/channel/channeltest"
 	"github.com/tanggap/tanggap/internal/field"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
-	"github.com/tanggap/tanggap/test/simulator/callcentre"
+	"github.com/tanggap/tanggap/internal/simulator/callcentre"
 )
 
 func TestDeliveries(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	"github.com/tanggap/tanggap/internal/ledger/store/sqlite"
 	"github.com/tanggap/tanggap/internal/policy"
-	"github.com/tanggap/tanggap/test/simulator/whatsapp"
+	"github.com/tanggap/tanggap/internal/simulator/whatsapp"
 )
 
 // realSink hands events to a real ledger, as the worker does.

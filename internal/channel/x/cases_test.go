@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tanggap/tanggap/internal/complaint"
+	simulator "github.com/tanggap/tanggap/internal/simulator/x"
 	"github.com/tanggap/tanggap/test/cases"
-	simulator "github.com/tanggap/tanggap/test/simulator/x"
 )
 
 // TestConversationsAreCasesOfTheLedger has a real ledger make cases of what is read, in the order in which it

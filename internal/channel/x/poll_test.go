@@ -20,7 +20,7 @@ import (
 	"github.com/tanggap/tanggap/internal/channel/channeltest"
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
-	simulator "github.com/tanggap/tanggap/test/simulator/x"
+	simulator "github.com/tanggap/tanggap/internal/simulator/x"
 )
 
 const (

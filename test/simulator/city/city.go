@@ -11,11 +11,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tanggap/tanggap/test/simulator/callcentre"
-	"github.com/tanggap/tanggap/test/simulator/open311"
-	"github.com/tanggap/tanggap/test/simulator/portal"
-	"github.com/tanggap/tanggap/test/simulator/whatsapp"
-	"github.com/tanggap/tanggap/test/simulator/x"
+	"github.com/tanggap/tanggap/internal/simulator/callcentre"
+	"github.com/tanggap/tanggap/internal/simulator/open311"
+	"github.com/tanggap/tanggap/internal/simulator/portal"
+	"github.com/tanggap/tanggap/internal/simulator/whatsapp"
+	"github.com/tanggap/tanggap/internal/simulator/x"
 )
 
 // Credentials of the simulated systems; config/samples/depok/secrets.yaml has the same.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/tanggap/tanggap/test/simulator/open311"
-	"github.com/tanggap/tanggap/test/simulator/portal"
+	"github.com/tanggap/tanggap/internal/simulator/open311"
+	"github.com/tanggap/tanggap/internal/simulator/portal"
 )
 
 const day = 24 * time.Hour

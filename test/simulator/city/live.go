@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/tanggap/tanggap/test/simulator/callcentre"
-	"github.com/tanggap/tanggap/test/simulator/portal"
+	"github.com/tanggap/tanggap/internal/simulator/callcentre"
+	"github.com/tanggap/tanggap/internal/simulator/portal"
 )
 
 // Promises of config/samples/depok for 112.

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/tanggap/tanggap/internal/complaint"
-	"github.com/tanggap/tanggap/test/simulator/whatsapp"
+	"github.com/tanggap/tanggap/internal/simulator/whatsapp"
 )
 
 // The mayor's number, which is known to more people than it was meant for.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/tanggap/tanggap/test/simulator/x"
+	"github.com/tanggap/tanggap/internal/simulator/x"
 )
 
 // DeputyXAccount is the number of the deputy mayor's account on X.
