@@ -49,7 +49,7 @@ demo: network build ## Run a whole city here: control plane, operator, simulator
 	@assets=$$(hack/controlplane/build.sh); exec bin/demo --assets "$$assets" --tanggap bin/tanggap $(if $(DEMO_FOR),--for $(DEMO_FOR))
 
 .PHONY: test
-test: network promtool ## Run all tests of the module, against a real kube-apiserver where Kubernetes matters
+test: network promtool postgresql ## Run all tests of the module, against a real kube-apiserver where Kubernetes matters
 	@assets=$$(hack/controlplane/build.sh); export KUBEBUILDER_ASSETS="$$assets"; set -x; go test -timeout 20m ./...
 
 .PHONY: e2e
@@ -61,7 +61,7 @@ test-hack: network ## Run the tests of the build helpers, which are modules of t
 	cd hack/image && go vet ./... && go test ./...
 
 .PHONY: bench
-bench: network ## Run the benchmarks of the packages whose cost is part of their promise
+bench: network postgresql ## Run the benchmarks of the packages whose cost is part of their promise
 	go test -run '^$$' -bench . -benchmem $(BENCH_PACKAGES)
 
 .PHONY: lint
@@ -118,6 +118,10 @@ clean: ## Remove what was built here (the tools and the control plane stay in th
 .PHONY: promtool
 promtool:
 	@hack/need.sh prometheus
+
+.PHONY: postgresql
+postgresql:
+	@hack/need.sh postgresql
 
 .PHONY: network
 network:
