@@ -71,8 +71,7 @@ func replicas(channel *v1alpha1.ComplaintChannel) *int32 {
 	return new(int32(1))
 }
 
-// isPush says that the source is delivered to and not polled, so that several workers can take
-// deliveries side by side.
+// isPush says that the source is delivered to, so that several workers can take deliveries side by side.
 func isPush(channel *v1alpha1.ComplaintChannel) bool {
 	return channel.Spec.Source.Pushed()
 }

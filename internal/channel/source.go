@@ -24,8 +24,15 @@ type Type interface {
 	Open(settings Settings) (Source, error)
 }
 
-// Source is one channel's source. It also implements Poller or Pusher; a type may implement further
+// Source is one channel's source. It also implements Poller or Pusher, or both; a type may implement further
 // optional interfaces of this package.
+//
+// One that is both is delivered to, and asked besides: Poll reads what deliveries may have missed and checks
+// that the platform still delivers. It returns nil only if both are well, and an *Error of
+// ReasonNotSubscribed, after it has read what it can, when the platform delivers no longer. After a complete
+// poll the channel counts as read through now less UsualDelay; when one fails, that stands still until the next
+// complete poll, and moves by what polls read meanwhile. Several workers may do so side by side: the cursor is
+// guarded, and a poll that finds it moved leaves the rest to who moved it.
 type Source interface {
 	// Close releases what Open took. No call is under way or follows.
 	Close() error

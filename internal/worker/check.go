@@ -42,9 +42,16 @@ func checkChannel(ctx context.Context, types map[v1alpha1.SourceType]channel.Typ
 	}
 	defer func() { _ = r.closeSource(source) }()
 	poller, isPoller := source.(channel.Poller)
+	_, isPusher := source.(channel.Pusher)
+	waits := "waits for deliveries at " + HookPath + c.Name + "."
 	if !isPoller {
-		return "waits for deliveries at " + HookPath + c.Name + ".", true
+		return waits, true
 	}
+	defer func() {
+		if isPusher {
+			verdict += " It " + waits
+		}
+	}()
 	sink := &checkSink{channel: c.Name, now: options.Now}
 	err = func() (err error) {
 		defer r.recovered(&err)
@@ -113,6 +120,8 @@ func (s *checkSink) OpenCases(context.Context) ([]string, error) { return nil, n
 // verdict is the sentence on a source that answered.
 func (s *checkSink) verdict() (verdict string, ok bool) {
 	switch {
+	case s.problem != nil && s.failed == 0:
+		return fmt.Sprintf("answers, but %s: %s.", s.problem.Reason, strings.TrimSuffix(s.problem.Message, ".")), false
 	case s.problem != nil:
 		return fmt.Sprintf("answers, but %d of its items are of no use, the last for %s: %s.",
 			s.failed, s.problem.Reason, strings.TrimSuffix(s.problem.Message, ".")), false

@@ -12,8 +12,18 @@ import (
 // source counts as lost: one odd item on a quiet day is no outage, a mapping that fits nothing is.
 const barrenPolls = 2
 
+// pollHealth is told how polls end.
+type pollHealth interface {
+	// connected is a poll that did not fail, with what there is to say of it or nil; completed that it read
+	// everything.
+	connected(problem *channel.Error)
+	completed()
+	// disconnected is a poll that failed, or found nothing that it understood.
+	disconnected(failure *channel.Error)
+}
+
 // poll reads the source from time to time until ctx ends.
-func (r *runner) poll(ctx context.Context, source channel.Poller) {
+func (r *runner) poll(ctx context.Context, source channel.Poller, health pollHealth) {
 	sink := r.newPollSink()
 	failures, barren := 0, 0
 	for {
@@ -25,10 +35,10 @@ func (r *runner) poll(ctx context.Context, source channel.Poller) {
 		failure := asFailure(err)
 		if failure == nil {
 			failures = 0
-			barren = r.pollSucceeded(source, sink, started, err == nil, barren)
+			barren = r.pollSucceeded(source, sink, health, started, err == nil, barren)
 		} else {
 			failures++
-			r.pollFailed(sink, failure)
+			r.pollFailed(sink, health, failure)
 		}
 		if !r.sleep(ctx, r.untilNextPoll(started, source.Interval(), failures, failure)) {
 			return
@@ -60,7 +70,7 @@ func asFailure(err error) *channel.Error {
 }
 
 // pollSucceeded notes a poll without failure and returns the number of barren polls in a row.
-func (r *runner) pollSucceeded(source channel.Poller, sink *pollSink, started time.Time, complete bool, barren int) int {
+func (r *runner) pollSucceeded(source channel.Poller, sink *pollSink, health pollHealth, started time.Time, complete bool, barren int) int {
 	problem, unusable := r.tracker.takeProblem()
 	if unusable == 0 || sink.events > 0 {
 		barren = 0
@@ -68,9 +78,9 @@ func (r *runner) pollSucceeded(source channel.Poller, sink *pollSink, started ti
 		barren++
 	}
 	if barren >= barrenPolls {
-		r.tracker.disconnected(problem)
+		health.disconnected(problem)
 	} else {
-		r.tracker.connected(problem)
+		health.connected(problem)
 	}
 	if !complete {
 		r.metrics.partial.Inc()
@@ -87,11 +97,12 @@ func (r *runner) pollSucceeded(source channel.Poller, sink *pollSink, started ti
 	} else {
 		r.tracker.observedThrough(started)
 	}
+	health.completed()
 	return barren
 }
 
 // pollFailed notes a poll that did not get to its end.
-func (r *runner) pollFailed(sink *pollSink, failure *channel.Error) {
+func (r *runner) pollFailed(sink *pollSink, health pollHealth, failure *channel.Error) {
 	r.metrics.failed.Inc()
 	_, _ = r.tracker.takeProblem() // what stopped the poll says more
 	if sink.conflict {
@@ -100,7 +111,7 @@ func (r *runner) pollFailed(sink *pollSink, failure *channel.Error) {
 		return
 	}
 	r.tracker.count(failure.Reason, 1)
-	r.tracker.disconnected(failure)
+	health.disconnected(failure)
 }
 
 // untilNextPoll is the wait: from start to start when all is well, else as long as failures suggest.

@@ -19,18 +19,24 @@ const (
 	redeliveryWait = 10 * time.Minute
 )
 
-// pushHealth judges a source that is delivered to: nobody can ask it how it is.
+// pushHealth judges a source that is delivered to: nobody can ask it how it is, unless it is polled as well.
 type pushHealth struct {
 	tracker    *tracker
 	now        func() time.Time
 	usualDelay time.Duration
+	// polled says that the source is polled as well, and deliveries do not speak for themselves.
+	polled bool
 
-	mu          sync.Mutex
-	lastSuccess time.Time
-	lastProblem time.Time
-	lastRefused time.Time
-	// broken says that deliveries come and none is of use.
-	broken bool
+	mu sync.Mutex
+	// trouble is why the last poll failed, notice what there was to say of one that did not; confirmed says
+	// that the last poll was complete.
+	trouble, notice *channel.Error
+	confirmed       bool
+	lastSuccess     time.Time
+	lastProblem     time.Time
+	lastRefused     time.Time
+	// broken is why deliveries come and none is of use; nil is that they are.
+	broken *channel.Error
 }
 
 // delivered notes a delivery that the ledger has.
@@ -39,9 +45,47 @@ func (h *pushHealth) delivered() {
 	defer h.mu.Unlock()
 	h.lastSuccess = h.now()
 	h.lastRefused = time.Time{}
-	h.broken = false
+	h.broken = nil
 	h.tracker.succeeded(h.lastSuccess)
-	h.tracker.connected(nil)
+	h.show()
+}
+
+// connected notes a poll that did not fail, and what there is to say of it; nil is nothing.
+func (h *pushHealth) connected(problem *channel.Error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.trouble, h.notice = nil, problem
+	h.show()
+}
+
+// completed notes that a poll read everything and found that the platform delivers.
+func (h *pushHealth) completed() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.confirmed = true
+	h.advance()
+}
+
+// disconnected notes a poll that failed: whether the platform still delivers is not known, or known not to be so.
+func (h *pushHealth) disconnected(failure *channel.Error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.trouble, h.confirmed = failure, false
+	h.show()
+}
+
+// show tells how the source fares. The caller holds mu.
+func (h *pushHealth) show() {
+	switch {
+	case h.trouble != nil:
+		h.tracker.disconnected(h.trouble)
+	case h.broken != nil:
+		h.tracker.disconnected(h.broken)
+	case h.polled || !h.lastSuccess.IsZero():
+		h.tracker.connected(h.notice)
+	default:
+		h.tracker.waiting()
+	}
 }
 
 // refused notes a delivery that the ledger could not take.
@@ -62,21 +106,17 @@ func (h *pushHealth) failed(problem *channel.Error) {
 	if !h.lastSuccess.IsZero() && now.Sub(h.lastSuccess) < trustAfterSuccess {
 		return
 	}
-	h.broken = true
-	h.tracker.disconnected(problem)
+	h.broken = problem
+	h.show()
 }
 
 // refresh brings to this moment what changes with time alone.
 func (h *pushHealth) refresh() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.broken && h.now().Sub(h.lastProblem) > problemLapse {
-		h.broken = false
-		if h.lastSuccess.IsZero() {
-			h.tracker.waiting()
-		} else {
-			h.tracker.connected(nil)
-		}
+	if h.broken != nil && h.now().Sub(h.lastProblem) > problemLapse {
+		h.broken = nil
+		h.show()
 	}
 	h.advance()
 }
@@ -85,7 +125,8 @@ func (h *pushHealth) refresh() {
 func (h *pushHealth) advance() {
 	now := h.now()
 	owed := !h.lastRefused.IsZero() && now.Sub(h.lastRefused) < redeliveryWait
-	if !h.broken && !owed {
+	unknown := h.polled && !h.confirmed
+	if h.broken == nil && !owed && !unknown {
 		h.tracker.observedThrough(now.Add(-h.usualDelay))
 	}
 }

@@ -66,9 +66,7 @@ type delivery struct {
 // Append implements channel.Sink.
 func (s *pushSink) Append(ctx context.Context, batch channel.Batch) error {
 	events, places, refused := prepare(s.channel, batch.Events, s.now())
-	for _, r := range refused {
-		s.tracker.reject(ledgerapi.ReasonInvalidEvent, r.message, 1)
-	}
+	s.tracker.turnedAway(ledgerapi.ReasonInvalidEvent, len(refused))
 	waiting, err := s.enqueue(events, places)
 	for _, d := range waiting {
 		if failure := s.wait(ctx, d); failure != nil {
@@ -233,7 +231,7 @@ func (s *pushSink) fail(group []*delivery, e *channel.Error) {
 // place in the request.
 func (s *pushSink) settle(group []*delivery, rejected []ledgerapi.Rejection) {
 	if n := len(rejected); n > 0 {
-		s.tracker.refusedByLedger(rejected[0].Message, n)
+		s.tracker.count(ledgerapi.ReasonInvalidEvent, n) // the ledger itself has counted them as rejected
 	}
 	first := 0
 	for _, d := range group {
@@ -249,7 +247,7 @@ func (s *pushSink) settle(group []*delivery, rejected []ledgerapi.Rejection) {
 
 // Problem implements channel.Sink.
 func (s *pushSink) Problem(reason ledgerapi.Reason, message string, items int) {
-	s.tracker.reject(reason, message, items)
+	s.tracker.turnedAway(reason, items)
 	s.health.failed(&channel.Error{Reason: reason, Message: message})
 }
 

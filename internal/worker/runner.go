@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
@@ -63,11 +64,11 @@ func (r *runner) run(ctx context.Context, drained <-chan struct{}) {
 		return
 	}
 	switch s := source.(type) {
+	case channel.Pusher: // and possibly a Poller besides
+		r.push(ctx, s, drained)
 	case channel.Poller:
 		r.hooks.serve(r.channel, nil)
-		r.poll(ctx, s)
-	case channel.Pusher:
-		r.push(ctx, s, drained)
+		r.poll(ctx, s, r.tracker)
 	default:
 		r.tracker.disconnected(&channel.Error{Reason: ledgerapi.ReasonInternal, Message: "the source can neither be read nor be delivered to"})
 		<-ctx.Done()
@@ -130,9 +131,10 @@ func (r *runner) closeSource(source channel.Source) (err error) {
 	return source.Close()
 }
 
-// push serves deliveries until drained is closed.
+// push serves deliveries until drained is closed, and polls a source that is a Poller as well until ctx ends.
 func (r *runner) push(ctx context.Context, source channel.Pusher, drained <-chan struct{}) {
-	health := &pushHealth{tracker: r.tracker, now: r.now, usualDelay: source.UsualDelay()}
+	poller, polled := source.(channel.Poller)
+	health := &pushHealth{tracker: r.tracker, now: r.now, usualDelay: source.UsualDelay(), polled: polled}
 	sink := &pushSink{
 		channel: r.channel, ledger: r.ledger, tracker: r.tracker, health: health, metrics: r.metrics,
 		backoff: fetch.Backoff{Initial: 200 * time.Millisecond, Max: time.Second, Random: r.random},
@@ -155,10 +157,15 @@ func (r *runner) push(ctx context.Context, source channel.Pusher, drained <-chan
 	r.hooks.serve(r.channel, &hook{
 		handler: handler, problem: sink.Problem, metrics: r.metrics, logger: r.logger, inFlight: make(chan struct{}, maxInFlight),
 	})
+	var polls sync.WaitGroup
+	if polled {
+		polls.Go(func() { r.poll(ctx, poller, health) })
+	}
 	<-drained
 	r.hooks.serve(r.channel, nil)
 	sink.close()
 	<-committed
+	polls.Wait()
 }
 
 func (r *runner) handler(source channel.Pusher, sink channel.Sink) (handler http.Handler, err error) {

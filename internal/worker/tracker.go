@@ -102,6 +102,9 @@ func (t *tracker) waiting() {
 	t.set(ledgerapi.SourceUnknown, ledgerapi.ReasonWaitingForFirst, "")
 }
 
+// completed is there for pollHealth: that a poll read everything changes nothing besides.
+func (t *tracker) completed() {}
+
 // disconnected says that the source does not work. It counts nothing.
 func (t *tracker) disconnected(e *channel.Error) {
 	t.mu.Lock()
@@ -135,6 +138,16 @@ func (t *tracker) reject(reason ledgerapi.Reason, message string, items int) {
 		t.unusable += items
 	}
 	t.problem = &channel.Error{Reason: reason, Message: message}
+}
+
+// turnedAway counts items of deliveries that never became events; they say nothing of a poll.
+func (t *tracker) turnedAway(reason ledgerapi.Reason, items int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if items > 0 {
+		t.rejected += int64(items)
+		t.errors[reason] += int64(items)
+	}
 }
 
 // refusedByLedger counts events that the ledger refused. The ledger itself has counted them as rejected.

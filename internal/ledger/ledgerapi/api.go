@@ -105,6 +105,7 @@ const (
 	ReasonReplayed          Reason = "Replayed"          // a push outside the replay window
 	ReasonBodyTooLarge      Reason = "BodyTooLarge"      // a push over the limit
 	ReasonInvalidBody       Reason = "InvalidBody"       // a push that is not of the documented shape
+	ReasonNotSubscribed     Reason = "NotSubscribed"     // the platform no longer delivers, or not what it should
 	ReasonHistoryLost       Reason = "HistoryLost"       // the platform no longer shows what was not read in time
 	ReasonConflict          Reason = "Conflict"          // somebody else reads what only one may read
 	ReasonLedgerUnavailable Reason = "LedgerUnavailable" // the ledger did not take the events
@@ -116,7 +117,7 @@ func Reasons() []Reason {
 	return []Reason{
 		ReasonConnected, ReasonWaitingForFirst, ReasonUnauthorized, ReasonCredentialMissing, ReasonNotFound, ReasonRateLimited,
 		ReasonUnreachable, ReasonTimeout, ReasonServerError, ReasonInvalidResponse, ReasonMappingFailed, ReasonInvalidEvent,
-		ReasonSignatureInvalid, ReasonReplayed, ReasonBodyTooLarge, ReasonInvalidBody, ReasonHistoryLost, ReasonConflict, ReasonLedgerUnavailable, ReasonInternal,
+		ReasonSignatureInvalid, ReasonReplayed, ReasonBodyTooLarge, ReasonInvalidBody, ReasonNotSubscribed, ReasonHistoryLost, ReasonConflict, ReasonLedgerUnavailable, ReasonInternal,
 	}
 }
 
