@@ -141,6 +141,19 @@ func (s *ChannelSource) Pushed() bool {
 	}
 }
 
+// Replies reports whether the source allows answers to be sent through Tanggap: its member has a reply.
+func (s *ChannelSource) Replies() bool {
+	switch {
+	case s.WhatsApp != nil:
+		return s.WhatsApp.Reply != nil
+	case s.X != nil:
+		return s.X.Reply != nil
+	case s.Telegram != nil:
+		return s.Telegram.Reply != nil
+	}
+	return false
+}
+
 // ComplaintChannelStatus is what the operator found.
 type ComplaintChannelStatus struct {
 	// observedGeneration is the generation that conditions speak of.

@@ -33,4 +33,11 @@ type TelegramSource struct {
 	// +optional
 	// +kubebuilder:default={}
 	Polling *Polling `json:"polling,omitempty"`
+	// reply allows answers to be sent through Tanggap, as the bot; without it none is. The ledger must keep
+	// handles (spec.privacy.storeHandles), as an answer needs to know the chat.
+	// +optional
+	Reply *TelegramReply `json:"reply,omitempty"`
 }
+
+// TelegramReply allows answers. It has no members: the bot's token is all that is needed.
+type TelegramReply struct{}

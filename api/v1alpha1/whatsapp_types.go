@@ -49,6 +49,45 @@ type WhatsAppSource struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000
 	RequestsPerSecond *int32 `json:"requestsPerSecond,omitempty"`
+	// reply allows answers to be sent through Tanggap; without it none is. Meta takes what the city likes for 24
+	// hours after a citizen's message, and templates only after that. The ledger must keep handles
+	// (spec.privacy.storeHandles), as an answer needs the citizen's number.
+	// +optional
+	Reply *WhatsAppReply `json:"reply,omitempty"`
+}
+
+// WhatsAppReply is what answers are sent with.
+type WhatsAppReply struct {
+	// url of the Graph API with its version; the default is https://graph.facebook.com/v26.0.
+	// +optional
+	// +kubebuilder:default="https://graph.facebook.com/v26.0"
+	URL HTTPURL `json:"url,omitempty"`
+	// accessTokenSecretRef names the key with the access token of a system user that may send messages
+	// (whatsapp_business_messaging).
+	// +required
+	AccessTokenSecretRef SecretKeyReference `json:"accessTokenSecretRef,omitzero"`
+	// template is sent in the place of an answer that comes more than 24 hours after the citizen's last
+	// message; without it such an answer is refused.
+	// +optional
+	Template *WhatsAppTemplate `json:"template,omitempty"`
+}
+
+// WhatsAppTemplate is a message that Meta has approved. Its body has one parameter, {{1}}, in which the
+// answer is put.
+type WhatsAppTemplate struct {
+	// name of the template.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9_]+$')",message="must be the name of a template as Meta shows it: lower-case letters, digits and '_'"
+	Name string `json:"name,omitempty"`
+	// language is the code of the template's language; the default is id.
+	// +optional
+	// +kubebuilder:default="id"
+	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MaxLength=8
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z]{2,3}(_[A-Z]{2,3})?$')",message="must be a language code such as id or en_US"
+	Language string `json:"language,omitempty"`
 }
 
 // WhatsAppPhoneNumberID is Meta's id of a business phone number.

@@ -25,6 +25,27 @@ type XSource struct {
 	// +optional
 	// +kubebuilder:default={}
 	Polling *Polling `json:"polling,omitempty"`
+	// reply allows answers to be sent through Tanggap, as the account of userID; without it none is. X sells
+	// each post that is made.
+	// +optional
+	Reply *XReply `json:"reply,omitempty"`
+}
+
+// XReply is what answers are sent with: the keys of an app and the tokens by which the account of userID
+// lets it write (OAuth 1.0a, which does not expire).
+type XReply struct {
+	// consumerKeySecretRef names the key of a Secret with the app's API key.
+	// +required
+	ConsumerKeySecretRef SecretKeyReference `json:"consumerKeySecretRef,omitzero"`
+	// consumerSecretSecretRef names the key of a Secret with the app's API key secret.
+	// +required
+	ConsumerSecretSecretRef SecretKeyReference `json:"consumerSecretSecretRef,omitzero"`
+	// accessTokenSecretRef names the key of a Secret with the account's access token.
+	// +required
+	AccessTokenSecretRef SecretKeyReference `json:"accessTokenSecretRef,omitzero"`
+	// accessTokenSecretSecretRef names the key of a Secret with the account's access token secret.
+	// +required
+	AccessTokenSecretSecretRef SecretKeyReference `json:"accessTokenSecretSecretRef,omitzero"`
 }
 
 // XUserID is the numeric id of an account on X.

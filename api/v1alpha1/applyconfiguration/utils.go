@@ -132,8 +132,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.WebhookVerificationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WeeklyHours"):
 		return &apiv1alpha1.WeeklyHoursApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WhatsAppReply"):
+		return &apiv1alpha1.WhatsAppReplyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WhatsAppSource"):
 		return &apiv1alpha1.WhatsAppSourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WhatsAppTemplate"):
+		return &apiv1alpha1.WhatsAppTemplateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WorkCalendar"):
 		return &apiv1alpha1.WorkCalendarApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WorkCalendarSpec"):
@@ -142,6 +146,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.WorkCalendarStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WorkerSpec"):
 		return &apiv1alpha1.WorkerSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("XReply"):
+		return &apiv1alpha1.XReplyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("XSource"):
 		return &apiv1alpha1.XSourceApplyConfiguration{}
 

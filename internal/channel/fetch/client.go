@@ -58,6 +58,18 @@ type Authorizer interface {
 	Refused() bool
 }
 
+// Bearer is an Authorizer of one token, for which there is no other (RFC 6750).
+type Bearer string
+
+// Authorize implements Authorizer.
+func (b Bearer) Authorize(_ context.Context, request *http.Request) error {
+	request.Header.Set("Authorization", "Bearer "+string(b))
+	return nil
+}
+
+// Refused implements Authorizer.
+func (Bearer) Refused() bool { return false }
+
 // Request is one request.
 type Request struct {
 	// Method; "" is GET.

@@ -48,6 +48,24 @@ func OfLogin(err error, path string) error {
 	return &marked
 }
 
+// NotSent marks the error of a request that changes something with the other side as one that certainly
+// did nothing, where that is known: it was refused by its status, or there never was a connection. After a
+// time-out or a failure of the server (5xx) it is not.
+func NotSent(err error) error {
+	status, answered := errors.AsType[*StatusError](err)
+	operation, failed := errors.AsType[*net.OpError](err)
+	_, unresolved := errors.AsType[*net.DNSError](err)
+	known, _ := errors.AsType[*channel.Error](err)
+	switch {
+	case answered && status.Status >= 400 && status.Status < 500 && status.Status != http.StatusRequestTimeout:
+	case failed && (operation.Op == "dial" || operation.Op == "proxyconnect"), unresolved:
+	case known != nil && known.Reason == ledgerapi.ReasonRateLimited: // also by ourselves, before it was sent
+	default:
+		return err
+	}
+	return &channel.NotSentError{Err: err}
+}
+
 // StatusFailure is the error of an answer whose status is not 200 to 299. Nothing of its body is read.
 func StatusFailure(answer *http.Response, now time.Time) *channel.Error {
 	e := &channel.Error{RetryAfter: RetryAfter(answer.Header, now), Err: &StatusError{Status: answer.StatusCode}}

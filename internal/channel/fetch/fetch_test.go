@@ -303,3 +303,45 @@ func TestWaitKeepsToTheRate(t *testing.T) {
 		t.Errorf("waited %s, want 9 times half a second", got)
 	}
 }
+
+func TestWhatCertainlyDidNothing(t *testing.T) {
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	for name, test := range map[string]struct {
+		handler http.HandlerFunc
+		url     string
+		want    bool
+	}{
+		"a request that is refused":         {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }, "", true},
+		"a request too many":                {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }, "", true},
+		"no connection":                     {nil, closed.URL, true},
+		"a failure of the server":           {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }, "", false},
+		"a connection that is cut":          {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "", false},
+		"a time-out of what is in between":  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusRequestTimeout) }, "", false},
+		"a success that is not as expected": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bytes.Repeat([]byte("x"), 100)) }, "", false},
+		"a redirect to where nobody will go": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://other.invalid/", http.StatusFound)
+		}, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, test.handler, func(c *Config) { c.MaxBodyBytes = 10 })
+			if test.url != "" {
+				var err error
+				if r.url, err = url.Parse(test.url); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := r.client.Get(t.Context(), r.url, nil)
+			if err == nil {
+				t.Fatal("The request succeeded")
+			}
+			marked := NotSent(err)
+			if _, certain := errors.AsType[*channel.NotSentError](marked); certain != test.want {
+				t.Errorf("%v: certain is %v, want %v", err, certain, test.want)
+			}
+			if failure(t, marked).Reason != failure(t, err).Reason {
+				t.Errorf("The mark hides the cause: %v", marked)
+			}
+		})
+	}
+}

@@ -13,8 +13,12 @@ import (
 	"github.com/tanggap/tanggap/internal/complaint"
 )
 
-// attributeType says what a message is besides its text, such as photo.
-const attributeType = "type"
+const (
+	// attributeType says what a message is besides its text, such as photo.
+	attributeType = "type"
+	// attributeConnection is the business account through which an answer has to go.
+	attributeConnection = "businessConnectionID"
+)
 
 // privateChat is the type of a chat with one person.
 const privateChat = "private"
@@ -103,8 +107,14 @@ func (t *translator) complete(e *complaint.Event, m *message, person int64) {
 	}
 	e.Text = cut(m.words(), complaint.MaxTextBytes)
 	e.Location = m.location()
-	if kind := m.kind(); kind != "" {
-		e.Attributes = map[string]string{attributeType: kind}
+	for name, value := range map[string]string{attributeType: m.kind(), attributeConnection: m.BusinessConnectionID} {
+		if value == "" || len(value) > complaint.MaxAttributeBytes {
+			continue
+		}
+		if e.Attributes == nil {
+			e.Attributes = map[string]string{}
+		}
+		e.Attributes[name] = value
 	}
 }
 

@@ -73,7 +73,7 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 	}
 	bot, _, _ := strings.Cut(token, ":")
 	s := &source{
-		client: client, endpoint: base.JoinPath("bot"+token, "getUpdates"), bot: bot,
+		client: client, endpoint: base.JoinPath("bot"+token, "getUpdates"), sendMessage: base.JoinPath("bot"+token, "sendMessage"), bot: bot,
 		translator: translator{staffGroup: spec.StaffGroupID, window: duration(spec.CaseWindow, defaultWindow)},
 		interval:   duration(polling.Interval, defaultInterval),
 		maxPages:   defaultMaxPages,
@@ -89,8 +89,8 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 // source is one bot. Poll is called from one goroutine.
 type source struct {
 	client *fetch.Client
-	// endpoint has the token in it and must not be shown anywhere.
-	endpoint *url.URL
+	// endpoint and sendMessage have the token in them and must not be shown anywhere.
+	endpoint, sendMessage *url.URL
 	// bot is the bot's own id, which is no secret.
 	bot        string
 	translator translator
@@ -150,6 +150,7 @@ func duration(d *metav1.Duration, fallback time.Duration) time.Duration {
 }
 
 var (
-	_ channel.Type   = Type{}
-	_ channel.Poller = (*source)(nil)
+	_ channel.Type    = Type{}
+	_ channel.Poller  = (*source)(nil)
+	_ channel.Replier = (*source)(nil)
 )

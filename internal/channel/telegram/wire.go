@@ -40,6 +40,8 @@ type message struct {
 	ReplyToMessage *message         `json:"reply_to_message"`
 	ForwardOrigin  *forwardOrigin   `json:"forward_origin"`
 	BusinessBot    *json.RawMessage `json:"sender_business_bot"`
+	// BusinessConnectionID is by which business account the bot sees the message.
+	BusinessConnectionID string `json:"business_connection_id"`
 
 	Location *position `json:"location"`
 	Venue    *struct {

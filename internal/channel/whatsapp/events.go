@@ -21,6 +21,8 @@ const (
 	// attributeReplyUntil is when the free reply to a message ends; later Meta takes templates only.
 	attributeReplyUntil = "replyUntil"
 	attributeForwarded  = "forwarded"
+	// attributeNumber is Meta's id of the city's number that was written to: a reply must come from it.
+	attributeNumber = "phoneNumberID"
 	// attributeMediaID is what a file can be fetched by.
 	attributeMediaID  = "mediaID"
 	attributeMIMEType = "mimeType"
@@ -94,7 +96,7 @@ var (
 // change says what has happened by one change.
 func (t *translator) change(r *result, v *value) {
 	for _, raw := range v.Messages {
-		t.each(r, "a message", raw, func(m *message) (*complaint.Event, error) { return t.message(m, v.Contacts) })
+		t.each(r, "a message", raw, func(m *message) (*complaint.Event, error) { return t.message(m, v) })
 	}
 	for _, raw := range v.Echoes {
 		t.each(r, "an echo", raw, t.echo)
@@ -135,8 +137,8 @@ func (r *result) add(what string) func(*complaint.Event, error) {
 }
 
 // message is what a citizen has done; nil is nothing that matters.
-func (t *translator) message(m *message, contacts []contact) (*complaint.Event, error) {
-	e, err := t.begin(m.ID, m.Timestamp, person(m.From, m.FromUserID, contacts))
+func (t *translator) message(m *message, v *value) (*complaint.Event, error) {
+	e, err := t.begin(m.ID, m.Timestamp, person(m.From, m.FromUserID, v.Contacts))
 	if err != nil {
 		return nil, err
 	}
@@ -162,6 +164,7 @@ func (t *translator) message(m *message, contacts []contact) (*complaint.Event, 
 	e.Thread.Quoted = append([]string{redactedID(name)}, quoted(m.Context.ID)...)
 	m.describe(e)
 	e.Attributes[attributeReplyUntil] = e.OccurredAt.Add(replyWindow).Format(time.RFC3339)
+	e.Attributes[attributeNumber] = v.Metadata.PhoneNumberID
 	return e, nil
 }
 

@@ -69,6 +69,11 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 		perSecond = int(*spec.RequestsPerSecond)
 	}
 	s.endpoint = push.NewEndpoint(maxBody, perSecond, settings.Now)
+	if spec.Reply != nil {
+		if s.sender, err = newSender(spec.Reply, settings); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
 
@@ -79,6 +84,8 @@ type source struct {
 	endpoint   *push.Endpoint
 	translator translator
 	usualDelay time.Duration
+	// sender is nil where replies are not allowed.
+	sender *sender
 }
 
 // Handler implements channel.Pusher.
@@ -88,9 +95,15 @@ func (s *source) Handler(sink channel.Sink) http.Handler { return &handler{sourc
 func (s *source) UsualDelay() time.Duration { return s.usualDelay }
 
 // Close implements channel.Source.
-func (s *source) Close() error { return nil }
+func (s *source) Close() error {
+	if s.sender == nil {
+		return nil
+	}
+	return s.sender.client.Close()
+}
 
 var (
-	_ channel.Type   = Type{}
-	_ channel.Pusher = (*source)(nil)
+	_ channel.Type    = Type{}
+	_ channel.Pusher  = (*source)(nil)
+	_ channel.Replier = (*source)(nil)
 )

@@ -176,7 +176,7 @@ func TestWhatPeopleAndStaffDo(t *testing.T) {
 		}
 	}
 	received := func(kind, text string, more ...string) complaint.Event {
-		attributes := map[string]string{"type": kind, "replyUntil": "2026-11-03T02:00:00Z"}
+		attributes := map[string]string{"type": kind, "replyUntil": "2026-11-03T02:00:00Z", "phoneNumberID": numberID}
 		for i := 0; i+1 < len(more); i += 2 {
 			attributes[more[i]] = more[i+1]
 		}

@@ -61,7 +61,10 @@ func newCity(t *testing.T, options simulator.Options, change func(*v1alpha1.XSou
 func (c *city) open() {
 	c.Helper()
 	source, err := Type{}.Open(channeltest.Settings(v1alpha1.ChannelSource{Type: v1alpha1.SourceX, X: c.spec}, c.clock,
-		channeltest.Direct{Handler: c.server}, map[string]string{"x/token": "t0ken", "x/wrong": "other"}))
+		channeltest.Direct{Handler: c.server}, map[string]string{
+			"x/token": "t0ken", "x/wrong": "other",
+			"x/consumerKey": writer.ConsumerKey, "x/consumerSecret": writer.ConsumerSecret, "x/accessToken": writer.AccessToken, "x/accessTokenSecret": writer.AccessTokenSecret,
+		}))
 	if err != nil {
 		c.Fatal(err)
 	}

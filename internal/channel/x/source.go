@@ -6,8 +6,8 @@ package x
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -63,7 +63,7 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 	config := fetch.Config{
 		Transport:  &quota{next: settings.Transport, now: settings.Now, spent: map[string]time.Time{}},
 		Timeout:    duration(polling.Timeout, 0),
-		Authorizer: bearer(token),
+		Authorizer: fetch.Bearer(token),
 		Now:        settings.Now,
 		After:      settings.After,
 	}
@@ -89,6 +89,11 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 	if polling.MaxPages != nil {
 		s.maxPages = int(*polling.MaxPages)
 	}
+	if spec.Reply != nil {
+		if s.sender, err = newSender(spec.Reply, base, settings); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
 
@@ -108,6 +113,9 @@ type source struct {
 
 	// observed is the instant through which both timelines have been read.
 	observed time.Time
+
+	// sender is nil where replies are not allowed.
+	sender *sender
 }
 
 // Interval implements channel.Poller.
@@ -118,7 +126,12 @@ func (s *source) Interval() time.Duration { return s.interval }
 func (s *source) ObservedThrough() time.Time { return s.observed }
 
 // Close implements channel.Source.
-func (s *source) Close() error { return s.client.Close() }
+func (s *source) Close() error {
+	if s.sender != nil {
+		return errors.Join(s.client.Close(), s.sender.client.Close())
+	}
+	return s.client.Close()
+}
 
 // Poll implements channel.Poller. The account's own posts come first: they tell below which of them
 // citizens write.
@@ -131,18 +144,6 @@ func (s *source) Poll(ctx context.Context, saved json.RawMessage, sink channel.S
 	return p.read(ctx, mentions, &p.cursor.Mentions, &p.cursor.Posts)
 }
 
-// bearer is a token that X gave the app.
-type bearer string
-
-// Authorize implements fetch.Authorizer.
-func (b bearer) Authorize(_ context.Context, request *http.Request) error {
-	request.Header.Set("Authorization", "Bearer "+string(b))
-	return nil
-}
-
-// Refused implements fetch.Authorizer: there is no other token.
-func (bearer) Refused() bool { return false }
-
 func duration(d *metav1.Duration, fallback time.Duration) time.Duration {
 	if d == nil {
 		return fallback
@@ -154,4 +155,5 @@ var (
 	_ channel.Type     = Type{}
 	_ channel.Poller   = (*source)(nil)
 	_ channel.Observer = (*source)(nil)
+	_ channel.Replier  = (*source)(nil)
 )

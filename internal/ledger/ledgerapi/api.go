@@ -112,7 +112,11 @@ const (
 	ReasonInternal          Reason = "InternalError"
 )
 
-// Reasons lists every reason: a ledger counts what is none of them as ReasonInternal.
+// ReasonReplyRefused is of replies alone, and never of a source: a reply breaks a rule of the platform, or
+// nobody knows where to send it.
+const ReasonReplyRefused Reason = "ReplyRefused"
+
+// Reasons lists every reason of a source: a ledger counts what is none of them as ReasonInternal.
 func Reasons() []Reason {
 	return []Reason{
 		ReasonConnected, ReasonWaitingForFirst, ReasonUnauthorized, ReasonCredentialMissing, ReasonNotFound, ReasonRateLimited,

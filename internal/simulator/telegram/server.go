@@ -46,6 +46,16 @@ type Server struct {
 	message int64
 	fail    []failure
 	asked   []string
+	sent    []Sent
+	blocked map[int64]bool
+}
+
+// Sent is a message that the bot sent.
+type Sent struct {
+	ID, Chat int64
+	Text     string
+	// Connection is the business account through which it went; "" is the bot's own.
+	Connection string
 }
 
 type failure struct {
@@ -125,7 +135,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	s.asked = append(s.asked, r.URL.RawQuery)
 	w.Header().Set("Content-Type", "application/json")
-	if r.URL.Path != "/bot"+s.options.Token+"/getUpdates" {
+	sending := r.URL.Path == "/bot"+s.options.Token+"/sendMessage"
+	if r.URL.Path != "/bot"+s.options.Token+"/getUpdates" && !sending {
 		refuse(w, http.StatusUnauthorized, Object{"description": "Unauthorized"})
 		return
 	}
@@ -140,6 +151,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			refuse(w, f.status, o)
 			return
 		}
+	}
+	if sending {
+		s.send(w, r)
+		return
 	}
 	q := r.URL.Query()
 	now := s.options.Now()
@@ -157,6 +172,46 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	_ = json.NewEncoder(w).Encode(Object{"ok": true, "result": result}) // the client went away: nobody is left to tell
+}
+
+// Sent are the messages that the bot has sent.
+func (s *Server) Sent() []Sent {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.sent)
+}
+
+// Block has a person block the bot.
+func (s *Server) Block(person int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.blocked == nil {
+		s.blocked = map[int64]bool{}
+	}
+	s.blocked[person] = true
+}
+
+// send is sendMessage. https://core.telegram.org/bots/api#sendmessage
+func (s *Server) send(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		ChatID     int64  `json:"chat_id"`
+		Text       string `json:"text"`
+		Connection string `json:"business_connection_id"`
+	}
+	switch err := json.NewDecoder(r.Body).Decode(&in); {
+	case err != nil || in.ChatID == 0 || in.Text == "" || r.Header.Get("Content-Type") != "application/json":
+		refuse(w, http.StatusBadRequest, Object{"description": "Bad Request: message text is empty"})
+		return
+	case s.blocked[in.ChatID]:
+		refuse(w, http.StatusForbidden, Object{"description": "Forbidden: bot was blocked by the user"})
+		return
+	}
+	s.message++
+	s.sent = append(s.sent, Sent{ID: s.message, Chat: in.ChatID, Text: in.Text, Connection: in.Connection})
+	_ = json.NewEncoder(w).Encode(Object{"ok": true, "result": Object{
+		"message_id": s.message, "from": Object{"id": 123456, "is_bot": true}, "chat": Object{"id": in.ChatID, "type": "private"},
+		"date": s.options.Now().Unix(), "text": in.Text,
+	}})
 }
 
 func refuse(w http.ResponseWriter, status int, o Object) {

@@ -1032,6 +1032,18 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.LabelName
       default: normal
+- name: com.github.tanggap.tanggap.api.v1alpha1.TelegramReply
+  map:
+    elementType:
+      scalar: untyped
+      list:
+        elementType:
+          namedType: __untyped_atomic_
+        elementRelationship: atomic
+      map:
+        elementType:
+          namedType: __untyped_deduced_
+        elementRelationship: separable
 - name: com.github.tanggap.tanggap.api.v1alpha1.TelegramSource
   map:
     fields:
@@ -1046,6 +1058,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.Polling
       default: {}
+    - name: reply
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.TelegramReply
     - name: staffGroupID
       type:
         scalar: string
@@ -1110,6 +1125,19 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: atomic
 - name: com.github.tanggap.tanggap.api.v1alpha1.WhatsAppPhoneNumberID
   scalar: string
+- name: com.github.tanggap.tanggap.api.v1alpha1.WhatsAppReply
+  map:
+    fields:
+    - name: accessTokenSecretRef
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+    - name: template
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.WhatsAppTemplate
+    - name: url
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.HTTPURL
+      default: https://graph.facebook.com/v26.0
 - name: com.github.tanggap.tanggap.api.v1alpha1.WhatsAppSource
   map:
     fields:
@@ -1133,6 +1161,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.tanggap.tanggap.api.v1alpha1.WhatsAppPhoneNumberID
           elementRelationship: associative
+    - name: reply
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.WhatsAppReply
     - name: requestsPerSecond
       type:
         scalar: numeric
@@ -1144,6 +1175,16 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: verifyTokenSecretRef
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+- name: com.github.tanggap.tanggap.api.v1alpha1.WhatsAppTemplate
+  map:
+    fields:
+    - name: language
+      type:
+        scalar: string
+      default: id
+    - name: name
+      type:
+        scalar: string
 - name: com.github.tanggap.tanggap.api.v1alpha1.WorkCalendar
   map:
     fields:
@@ -1230,6 +1271,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: resources
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.Resources
+- name: com.github.tanggap.tanggap.api.v1alpha1.XReply
+  map:
+    fields:
+    - name: accessTokenSecretRef
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+    - name: accessTokenSecretSecretRef
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+    - name: consumerKeySecretRef
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+    - name: consumerSecretSecretRef
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
 - name: com.github.tanggap.tanggap.api.v1alpha1.XSource
   map:
     fields:
@@ -1246,6 +1302,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.Polling
       default: {}
+    - name: reply
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.XReply
     - name: url
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.HTTPURL

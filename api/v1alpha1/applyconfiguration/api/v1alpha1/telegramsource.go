@@ -27,6 +27,9 @@ type TelegramSourceApplyConfiguration struct {
 	// polling says how often the source is read. Telegram keeps what was not read for 24 hours at most, so
 	// that overlap and lookback mean nothing here.
 	Polling *PollingApplyConfiguration `json:"polling,omitempty"`
+	// reply allows answers to be sent through Tanggap, as the bot; without it none is. The ledger must keep
+	// handles (spec.privacy.storeHandles), as an answer needs to know the chat.
+	Reply *apiv1alpha1.TelegramReply `json:"reply,omitempty"`
 }
 
 // TelegramSourceApplyConfiguration constructs a declarative configuration of the TelegramSource type for use with
@@ -72,5 +75,13 @@ func (b *TelegramSourceApplyConfiguration) WithCaseWindow(value v1.Duration) *Te
 // If called multiple times, the Polling field is set to the value of the last call.
 func (b *TelegramSourceApplyConfiguration) WithPolling(value *PollingApplyConfiguration) *TelegramSourceApplyConfiguration {
 	b.Polling = value
+	return b
+}
+
+// WithReply sets the Reply field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Reply field is set to the value of the last call.
+func (b *TelegramSourceApplyConfiguration) WithReply(value apiv1alpha1.TelegramReply) *TelegramSourceApplyConfiguration {
+	b.Reply = &value
 	return b
 }

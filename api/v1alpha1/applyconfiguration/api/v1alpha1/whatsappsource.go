@@ -32,6 +32,10 @@ type WhatsAppSourceApplyConfiguration struct {
 	MaxBodyBytes *int32 `json:"maxBodyBytes,omitempty"`
 	// requestsPerSecond at most, beyond which deliveries are answered 429; the default is 500.
 	RequestsPerSecond *int32 `json:"requestsPerSecond,omitempty"`
+	// reply allows answers to be sent through Tanggap; without it none is. Meta takes what the city likes for 24
+	// hours after a citizen's message, and templates only after that. The ledger must keep handles
+	// (spec.privacy.storeHandles), as an answer needs the citizen's number.
+	Reply *WhatsAppReplyApplyConfiguration `json:"reply,omitempty"`
 }
 
 // WhatsAppSourceApplyConfiguration constructs a declarative configuration of the WhatsAppSource type for use with
@@ -100,5 +104,13 @@ func (b *WhatsAppSourceApplyConfiguration) WithMaxBodyBytes(value int32) *WhatsA
 // If called multiple times, the RequestsPerSecond field is set to the value of the last call.
 func (b *WhatsAppSourceApplyConfiguration) WithRequestsPerSecond(value int32) *WhatsAppSourceApplyConfiguration {
 	b.RequestsPerSecond = &value
+	return b
+}
+
+// WithReply sets the Reply field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Reply field is set to the value of the last call.
+func (b *WhatsAppSourceApplyConfiguration) WithReply(value *WhatsAppReplyApplyConfiguration) *WhatsAppSourceApplyConfiguration {
+	b.Reply = value
 	return b
 }

@@ -23,6 +23,9 @@ type XSourceApplyConfiguration struct {
 	BearerTokenSecretRef *SecretKeyReferenceApplyConfiguration `json:"bearerTokenSecretRef,omitempty"`
 	// polling says how often the source is read.
 	Polling *PollingApplyConfiguration `json:"polling,omitempty"`
+	// reply allows answers to be sent through Tanggap, as the account of userID; without it none is. X sells
+	// each post that is made.
+	Reply *XReplyApplyConfiguration `json:"reply,omitempty"`
 }
 
 // XSourceApplyConfiguration constructs a declarative configuration of the XSource type for use with
@@ -70,5 +73,13 @@ func (b *XSourceApplyConfiguration) WithBearerTokenSecretRef(value *SecretKeyRef
 // If called multiple times, the Polling field is set to the value of the last call.
 func (b *XSourceApplyConfiguration) WithPolling(value *PollingApplyConfiguration) *XSourceApplyConfiguration {
 	b.Polling = value
+	return b
+}
+
+// WithReply sets the Reply field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Reply field is set to the value of the last call.
+func (b *XSourceApplyConfiguration) WithReply(value *XReplyApplyConfiguration) *XSourceApplyConfiguration {
+	b.Reply = value
 	return b
 }

@@ -1,0 +1,115 @@
+package telegram
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/channel/channeltest"
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+	simulator "github.com/tanggap/tanggap/internal/simulator/telegram"
+)
+
+// replyTo is an answer to the last message that the ledger has.
+func (c *city) replyTo(text string) channel.Reply {
+	c.Helper()
+	events := c.ledger.Events()
+	last := events[len(events)-1]
+	return channel.Reply{
+		ID: "r-1", CaseID: last.CaseID, Text: text,
+		Message: channel.Message{ID: last.ID, At: last.OccurredAt, Reporter: last.Reporter, Attributes: last.Attributes},
+	}
+}
+
+func TestReplyGoesToWhoWrote(t *testing.T) {
+	c := newCity(t, nil)
+	c.server.Add(plain, simulator.Private(siti, "Banjir di Jl. Margonda"))
+	c.mustPoll()
+	sent, err := c.source.(channel.Replier).Reply(t.Context(), c.replyTo("Petugas menuju lokasi"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []simulator.Sent{{ID: c.server.Sent()[0].ID, Chat: siti, Text: "Petugas menuju lokasi"}}
+	if diff := cmp.Diff(want, c.server.Sent()); diff != "" {
+		t.Errorf("sent (-want +got):\n%s", diff)
+	}
+	if got, want := sent.EventID, "message/"+digest(siti, strconv.FormatInt(want[0].ID, 10)); got != want {
+		t.Errorf("The event is called %s, want %s, as when it is seen in an update", got, want)
+	}
+	if !sent.At.Equal(c.clock.Now().Truncate(time.Second)) {
+		t.Errorf("It was sent at %v", sent.At)
+	}
+}
+
+// The reply through a business account is seen again as an update, and must then be the same event.
+func TestReplyThroughABusinessAccountIsOneAnswer(t *testing.T) {
+	c := newCity(t, nil)
+	c.server.Add("business_message", simulator.Business(siti, siti, "Pohon tumbang"))
+	c.mustPoll()
+	sent, err := c.source.(channel.Replier).Reply(t.Context(), c.replyTo("Sudah ditebang"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := c.server.Sent()[0]
+	if out.Connection != "bc-1" {
+		t.Errorf("It went through the connection %q", out.Connection)
+	}
+	echo := simulator.Business(siti, mayor, out.Text)
+	echo["message_id"] = out.ID
+	c.server.Add("business_message", echo)
+	c.mustPoll()
+	events := c.ledger.Events()
+	if last := events[len(events)-1]; last.ID != sent.EventID || last.Kind != complaint.KindAnswered {
+		t.Errorf("The update became %s %s, the reply %s", last.Kind, last.ID, sent.EventID)
+	}
+}
+
+func TestRepliesThatCannotBeSent(t *testing.T) {
+	for name, test := range map[string]struct {
+		change  func(*city, *channel.Reply)
+		want    ledgerapi.Reason
+		message string
+		// open says that nobody knows whether it was sent.
+		open bool
+	}{
+		"the ledger keeps no handles":      {func(_ *city, r *channel.Reply) { r.Message.Reporter = nil }, ledgerapi.ReasonReplyRefused, "storeHandles", false},
+		"the text is too long":             {func(_ *city, r *channel.Reply) { r.Text = strings.Repeat("😀", 2049) }, ledgerapi.ReasonReplyRefused, "4098", false},
+		"the citizen blocked the bot":      {func(c *city, _ *channel.Reply) { c.server.Block(siti) }, ledgerapi.ReasonReplyRefused, "blocked", false},
+		"Telegram asks to be left alone":   {func(c *city, _ *channel.Reply) { c.server.Fail(http.StatusTooManyRequests, 17) }, ledgerapi.ReasonRateLimited, "", false},
+		"Telegram fails, perhaps after it": {func(c *city, _ *channel.Reply) { c.server.Fail(http.StatusBadGateway, 0) }, ledgerapi.ReasonServerError, "", true},
+		"somebody else's token was delivered": {func(c *city, _ *channel.Reply) {
+			c.spec.BotTokenSecretRef.Key = "other"
+			c.open(channeltest.Direct{Handler: c.server})
+		}, ledgerapi.ReasonUnauthorized, "token", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCity(t, nil)
+			c.server.Add(plain, simulator.Private(siti, "Banjir"))
+			c.mustPoll()
+			reply := c.replyTo("Petugas menuju lokasi")
+			test.change(c, &reply)
+			replier := c.source.(channel.Replier)
+			err := replier.CheckReply(reply)
+			if err == nil {
+				_, err = replier.Reply(t.Context(), reply)
+				if _, certain := errors.AsType[*channel.NotSentError](err); certain == test.open {
+					t.Errorf("Certain that it was not sent: %v, want %v", certain, !test.open)
+				}
+			}
+			failure, ok := errors.AsType[*channel.Error](err)
+			if !ok || failure.Reason != test.want || !strings.Contains(failure.Message, test.message) || strings.Contains(failure.Error(), "banjir") {
+				t.Errorf("got %v, want %s with %q", err, test.want, test.message)
+			}
+			if len(c.server.Sent()) != 0 {
+				t.Error("It was sent")
+			}
+		})
+	}
+}
