@@ -10,16 +10,12 @@ present() {
 		[ -n "${SSL_CERT_FILE:-}${SSL_CERT_DIR:-}" ] || [ "$(uname)" = Darwin ] ||
 			[ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ] || [ -s /etc/ssl/cert.pem ]
 		;;
-<<<<<<< HEAD
 	prometheus) command -v prometheus >/dev/null && command -v promtool >/dev/null ;;
 	prometheus-alertmanager) command -v prometheus-alertmanager >/dev/null && command -v amtool >/dev/null ;;
-=======
-	prometheus) command -v promtool >/dev/null ;; # the rules' unit tests need promtool, which Debian has in it
 	postgresql) # the server's programs, which Debian keeps out of the PATH
 		command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null ||
 			compgen -G '/usr/pgsql-*/bin/postgres' >/dev/null || compgen -G '/opt/homebrew/opt/postgresql@*/bin/postgres' >/dev/null
 		;;
->>>>>>> e79f9bf (Start a real PostgreSQL for tests, which ends with the process that started it)
 	*) command -v "$1" >/dev/null ;;
 	esac
 }
