@@ -18,6 +18,8 @@ IMAGE     ?= ghcr.io/tanggap/tanggap:$(VERSION)
 PLATFORMS ?= linux/amd64 linux/arm64
 # How long the demo runs before it judges itself and ends, such as 90s; empty: until Ctrl-C.
 DEMO_FOR  ?=
+# See bin/intake -help.
+INTAKE_FLAGS ?= -output docs/benchmarks/intake.md
 # -count=1 runs the tests even when nothing changed since they passed.
 E2E_FLAGS ?= -count=1
 
@@ -61,8 +63,16 @@ test-hack: network ## Run the tests of the build helpers, which are modules of t
 	cd hack/image && go vet ./... && go test ./...
 
 .PHONY: bench
-bench: network postgresql ## Run the benchmarks of the packages whose cost is part of their promise
+bench: bench-packages bench-intake ## Run all benchmarks that take minutes, and write docs/benchmarks/intake.md
+
+.PHONY: bench-packages
+bench-packages: network postgresql ## Run the benchmarks of the packages whose cost is part of their promise
 	go test -run '^$$' -bench . -benchmem $(BENCH_PACKAGES)
+
+.PHONY: bench-intake
+bench-intake: network build ## Measure deliveries through worker and ledger against the durable limit (INTAKE_FLAGS)
+	$(GO_BUILD) -o bin/intake ./test/bench/intake
+	bin/intake $(INTAKE_FLAGS)
 
 .PHONY: lint
 lint: network ## Check style and architecture (.golangci.yml), the API's conventions, the scripts and go.mod

@@ -31,6 +31,7 @@ type ledgerFlags struct {
 	files                server.Files
 	pseudonymKey         string
 	kubeconfig           string
+	pprofListen          string
 	logLevel             string
 }
 
@@ -54,6 +55,7 @@ func newLedgerCommand() *cobra.Command {
 	flags.StringVar(&f.files.ClientCA, "client-ca", "", "PEM file with the CA of the operator's client certificate (required)")
 	flags.StringVar(&f.pseudonymKey, "pseudonym-key", "", "file with the key of reporters' pseudonyms, earlier keys on the lines after it; without it no pseudonyms are kept")
 	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig for reviewing tokens; by default KUBECONFIG, ~/.kube/config or the Pod's service account")
+	flags.StringVar(&f.pprofListen, "pprof-listen", "", pprofUsage)
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	for _, name := range []string{"data", "tls-cert", "tls-key", "client-ca"} {
 		if err := command.MarkFlagRequired(name); err != nil {
@@ -103,7 +105,12 @@ func runLedger(ctx context.Context, f ledgerFlags) (err error) {
 	if err != nil {
 		return errors.Join(fmt.Errorf("listening for probes: %w", err), api.Close())
 	}
-	log.Info("Started the ledger", "api", api.Addr().String(), "probes", probes.Addr().String())
+	profiles, err := servePprof(ctx, f.pprofListen)
+	if err != nil {
+		return errors.Join(err, api.Close(), probes.Close())
+	}
+	log.LogAttrs(ctx, slog.LevelInfo, "Started the ledger",
+		slog.String("api", api.Addr().String()), slog.String("probes", probes.Addr().String()), pprofAttribute(profiles))
 	err = serveLedger(ctx, l, api, probes, server.New(l, reviewer, log), tlsConfig, log)
 	log.Info("Stopped the ledger")
 	return err

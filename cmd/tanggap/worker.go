@@ -30,6 +30,7 @@ type workerFlags struct {
 	config, credentials  string
 	ledgerCA, token      string
 	listen, healthListen string
+	pprofListen          string
 	logLevel             string
 	check                bool
 }
@@ -52,6 +53,7 @@ func newWorkerCommand() *cobra.Command {
 	flags.StringVar(&f.token, "token-file", "", "file with the service-account token for the ledger; read again when it changes")
 	flags.StringVar(&f.listen, "listen", ":8080", "address that platforms deliver to, at "+worker.HookPath+"<channel>")
 	flags.StringVar(&f.healthListen, "health-listen", ":8081", "address of the probes and of the process's own metrics")
+	flags.StringVar(&f.pprofListen, "pprof-listen", "", pprofUsage)
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.BoolVar(&f.check, "check", false, "open each source, read once without storing anything, say how each fares, and end")
 	if err := command.MarkFlagRequired("config"); err != nil {
@@ -133,7 +135,12 @@ func serveWorker(ctx context.Context, f workerFlags, config worker.Config, optio
 	if options.Health, err = listen.Listen(ctx, "tcp", listenAddress(f.healthListen)); err != nil {
 		return errors.Join(fmt.Errorf("listening for probes: %w", err), options.Hooks.Close())
 	}
-	options.Logger.Info("Started the worker", "channels", len(config.Channels), "hooks", options.Hooks.Addr().String(), "probes", options.Health.Addr().String())
+	profiles, err := servePprof(ctx, f.pprofListen)
+	if err != nil {
+		return errors.Join(err, options.Hooks.Close(), options.Health.Close())
+	}
+	options.Logger.LogAttrs(ctx, slog.LevelInfo, "Started the worker", slog.Int("channels", len(config.Channels)),
+		slog.String("hooks", options.Hooks.Addr().String()), slog.String("probes", options.Health.Addr().String()), pprofAttribute(profiles))
 	err = worker.New(config, options).Run(ctx)
 	options.Logger.Info("Stopped the worker")
 	return err

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestMain lets the test's program be the durable limit, as the command's is.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "limit" {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		err := serveLimit(ctx, os.Args[2:])
+		stop()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// TestIntakeThroughWorkerAndLedger runs the whole benchmark for a moment: each delivery that was
+// acknowledged must be in the ledger.
+func TestIntakeThroughWorkerAndLedger(t *testing.T) {
+	dir := t.TempDir()
+	tanggap := filepath.Join(dir, "tanggap")
+	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", tanggap, "../../../cmd/tanggap")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building the program: %v\n%s", err, output)
+	}
+	page := filepath.Join(dir, "intake.md")
+	var out bytes.Buffer
+	err := run(t.Context(), []string{
+		"-tanggap", tanggap, "-output", page, "-rounds", "1", "-slice", "200ms", "-connections", "1,8", "-profile", dir, "-variants", "embedded",
+	}, &out)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	written, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"| 1 | durable limit |", "| 8 | durable limit |", "| 1 | embedded |", "| 8 | embedded |", "load client", "fdatasync"} {
+		if !strings.Contains(string(written), want) {
+			t.Errorf("the page has no %q:\n%s", want, written)
+		}
+	}
+	for _, name := range []string{"embedded-worker.pprof", "embedded-ledger.pprof"} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() == 0 {
+			t.Errorf("the profile %s: %v", name, err)
+		}
+	}
+}
