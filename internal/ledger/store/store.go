@@ -69,6 +69,12 @@ type Reader interface {
 	// Setting is a document by name; nil where there is none.
 	Setting(ctx context.Context, name string) ([]byte, error)
 
+	// Replies are the replies of the ids of a channel; nil where there is none.
+	Replies(ctx context.Context, channel string, ids []string) ([]*Reply, error)
+	// OpenReplies are at most limit replies with a NextAt that is not after until, the earliest first: of the
+	// channel, or of all where it is "".
+	OpenReplies(ctx context.Context, channel string, until time.Time, limit int) ([]Reply, error)
+
 	// Head is the latest revision; in an Update, the one before it.
 	Head(ctx context.Context) (Head, error)
 	// Figures calls f with every row of figures that was added to after the revision since, in no
@@ -107,6 +113,10 @@ type Tx interface {
 	PutChannels(ctx context.Context, channels []Channel) error
 	// PutSetting replaces a document.
 	PutSetting(ctx context.Context, name string, value []byte) error
+	// PutReplies adds the replies or replaces them. What was there before is not kept anywhere.
+	PutReplies(ctx context.Context, replies []Reply) error
+	// DropReplies removes at most limit replies with a DoneAt before the instant and says how many.
+	DropReplies(ctx context.Context, doneBefore time.Time, limit int) (int, error)
 	// Stamp keeps an instant with the revision of the Update, as the Head's At, if the Update writes
 	// anything besides; the last one counts.
 	Stamp(at time.Time)
@@ -214,6 +224,17 @@ type Setting struct {
 type Observed struct {
 	Channel string
 	Through time.Time
+}
+
+// Reply is a reply on its way out, or done. (Channel, ID) is its key.
+type Reply struct {
+	Channel, ID string
+	// NextAt is when something is to be done about it; the zero time is never again.
+	NextAt time.Time
+	// DoneAt is when it was done; the zero time is not yet.
+	DoneAt time.Time
+	// State is whatever else there is; the store does not look into it.
+	State []byte
 }
 
 // ReporterQuery asks for the cases of one reporter that were received from From until before To, at

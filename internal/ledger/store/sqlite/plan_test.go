@@ -61,6 +61,14 @@ func TestEveryReadUsesItsIndex(t *testing.T) {
 			_, err := r.OldestUnanswered(t.Context(), []string{"dsw"})
 			return err
 		}, "cases_unanswered"},
+		"replies of a channel": {func(r store.Reader) error {
+			_, err := r.OpenReplies(t.Context(), "dsw", at, 10)
+			return err
+		}, "replies_next_of"},
+		"replies of all channels": {func(r store.Reader) error {
+			_, err := r.OpenReplies(t.Context(), "", at, 10)
+			return err
+		}, "replies_next"},
 		"a page": {func(r store.Reader) error {
 			_, _, err := r.Page(t.Context(), store.PageQuery{Channel: "dsw", Limit: 10, Scan: 10})
 			return err
@@ -80,7 +88,7 @@ func TestEveryReadUsesItsIndex(t *testing.T) {
 			var plans []string
 			var explain []string
 			err := c.db.Trace(sqlite3.TRACE_STMT, func(_ sqlite3.TraceEvent, _, sql any) error {
-				if text, ok := sql.(string); ok && strings.Contains(text, "FROM cases") {
+				if text, ok := sql.(string); ok && (strings.Contains(text, "FROM cases") || strings.Contains(text, "FROM replies")) {
 					explain = append(explain, text)
 				}
 				return nil
