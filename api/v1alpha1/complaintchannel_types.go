@@ -32,7 +32,7 @@ type ComplaintChannel struct {
 
 // ComplaintChannelSpec is the channel.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.worker) || !has(self.worker.replicas) || self.worker.replicas <= 1 || self.source.type in ['webhook', 'whatsapp']",message="worker.replicas: a source that is polled has one reader, so at most 1"
+// +kubebuilder:validation:XValidation:rule="!has(self.worker) || !has(self.worker.replicas) || self.worker.replicas <= 1 || self.source.type in ['webhook', 'whatsapp', 'sms']",message="worker.replicas: a source that is polled has one reader, so at most 1"
 type ComplaintChannelSpec struct {
 	// source is where the complaints come from.
 	// +required
@@ -83,7 +83,7 @@ type WorkerSpec struct {
 
 // SourceType is a kind of source; it is also the name of the member that configures it.
 //
-// +kubebuilder:validation:Enum=rest;webhook;open311;x;whatsapp;telegram
+// +kubebuilder:validation:Enum=rest;webhook;open311;x;whatsapp;telegram;sms
 type SourceType string
 
 // The kinds of source.
@@ -94,6 +94,7 @@ const (
 	SourceX        SourceType = "x"
 	SourceWhatsApp SourceType = "whatsapp"
 	SourceTelegram SourceType = "telegram"
+	SourceSMS      SourceType = "sms"
 )
 
 // ChannelSource is where complaints come from: type, and exactly the member of that name.
@@ -104,6 +105,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.x) == (self.type == 'x')",message="x must be set when type is x, and only then"
 // +kubebuilder:validation:XValidation:rule="has(self.whatsapp) == (self.type == 'whatsapp')",message="whatsapp must be set when type is whatsapp, and only then"
 // +kubebuilder:validation:XValidation:rule="has(self.telegram) == (self.type == 'telegram')",message="telegram must be set when type is telegram, and only then"
+// +kubebuilder:validation:XValidation:rule="has(self.sms) == (self.type == 'sms')",message="sms must be set when type is sms, and only then"
 // +union
 type ChannelSource struct {
 	// type of the source.
@@ -128,13 +130,16 @@ type ChannelSource struct {
 	// telegram polls what a Telegram bot receives.
 	// +optional
 	Telegram *TelegramSource `json:"telegram,omitempty"`
+	// sms receives the text messages of numbers at Twilio.
+	// +optional
+	SMS *SMSSource `json:"sms,omitempty"`
 }
 
 // Pushed reports whether others deliver to the source, and nobody polls it. Of some types it depends on
 // how the specification lets complaints arrive.
 func (s *ChannelSource) Pushed() bool {
 	switch s.Type {
-	case SourceWebhook, SourceWhatsApp:
+	case SourceWebhook, SourceWhatsApp, SourceSMS:
 		return true
 	default:
 		return false

@@ -17,6 +17,7 @@ import (
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/open311"
 	"github.com/tanggap/tanggap/internal/channel/rest"
+	"github.com/tanggap/tanggap/internal/channel/sms"
 	"github.com/tanggap/tanggap/internal/channel/telegram"
 	"github.com/tanggap/tanggap/internal/channel/webhook"
 	"github.com/tanggap/tanggap/internal/channel/whatsapp"
@@ -80,6 +81,7 @@ func sourceTypes() ([]channel.Type, error) {
 		whatsapp.Type{},
 		x.Type{},
 		telegram.Type{},
+		sms.Type{},
 	}, nil
 }
 

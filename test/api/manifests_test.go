@@ -139,7 +139,8 @@ func eventPatch(event string) string { return restPatch("mapping: {events: [" + 
 func weeklyPatch(weekly string) string { return "spec: {weekly: " + weekly + "}" }
 
 func goodManifests() map[string]badManifest {
-	return map[string]badManifest{
+	all := goodSMS()
+	maps.Copy(all, map[string]badManifest{
 		"a polled channel":                            {manifest: channel},
 		"a pushed channel":                            {manifest: webhook},
 		"an Open311 channel":                          {manifest: open311},
@@ -169,12 +170,13 @@ func goodManifests() map[string]badManifest {
 			manifest: webhook,
 			patch:    hookPatch(`verification: {hmac: {signedContent: "{timestamp}.{body}", timestampField: t, signatureField: s}}`),
 		},
-	}
+	})
+	return all
 }
 
 func badManifests() map[string]badManifest {
 	all := map[string]badManifest{}
-	for _, part := range []map[string]badManifest{badChannels(), badHooks(), badSLAs(), badCalendars(), badTaxonomies(), badLedgers()} {
+	for _, part := range []map[string]badManifest{badChannels(), badHooks(), badSMS(), badSLAs(), badCalendars(), badTaxonomies(), badLedgers()} {
 		maps.Copy(all, part)
 	}
 	return all

@@ -116,6 +116,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SecretKeyReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SLARule"):
 		return &apiv1alpha1.SLARuleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SMSSource"):
+		return &apiv1alpha1.SMSSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SpecialDay"):
 		return &apiv1alpha1.SpecialDayApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("StandardWebhooksVerification"):

@@ -118,6 +118,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: rest
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.RESTSource
+    - name: sms
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SMSSource
     - name: telegram
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.TelegramSource
@@ -938,6 +941,64 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.tanggap.tanggap.api.v1alpha1.SMSNumber
+  scalar: string
+- name: com.github.tanggap.tanggap.api.v1alpha1.SMSSource
+  map:
+    fields:
+    - name: accountSIDSecretRef
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+    - name: authTokenSecretRefs
+      type:
+        list:
+          elementType:
+            namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+          elementRelationship: atomic
+    - name: caseWindow
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 24h
+    - name: maxBodyBytes
+      type:
+        scalar: numeric
+      default: 65536
+    - name: numbers
+      type:
+        list:
+          elementType:
+            namedType: com.github.tanggap.tanggap.api.v1alpha1.SMSNumber
+          elementRelationship: associative
+    - name: optOutKeywords
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+      default:
+      - STOP
+      - STOPALL
+      - UNSUBSCRIBE
+      - CANCEL
+      - END
+      - QUIT
+      - OPTOUT
+      - REVOKE
+      - START
+      - UNSTOP
+      - BERHENTI
+      - UNREG
+    - name: publicURL
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.HTTPURL
+    - name: requestsPerSecond
+      type:
+        scalar: numeric
+      default: 500
+    - name: usualDelay
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 1m
 - name: com.github.tanggap.tanggap.api.v1alpha1.Season
   map:
     fields:

@@ -25,6 +25,8 @@ type ChannelSourceApplyConfiguration struct {
 	WhatsApp *WhatsAppSourceApplyConfiguration `json:"whatsapp,omitempty"`
 	// telegram polls what a Telegram bot receives.
 	Telegram *TelegramSourceApplyConfiguration `json:"telegram,omitempty"`
+	// sms receives the text messages of numbers at Twilio.
+	SMS *SMSSourceApplyConfiguration `json:"sms,omitempty"`
 }
 
 // ChannelSourceApplyConfiguration constructs a declarative configuration of the ChannelSource type for use with
@@ -86,5 +88,13 @@ func (b *ChannelSourceApplyConfiguration) WithWhatsApp(value *WhatsAppSourceAppl
 // If called multiple times, the Telegram field is set to the value of the last call.
 func (b *ChannelSourceApplyConfiguration) WithTelegram(value *TelegramSourceApplyConfiguration) *ChannelSourceApplyConfiguration {
 	b.Telegram = value
+	return b
+}
+
+// WithSMS sets the SMS field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SMS field is set to the value of the last call.
+func (b *ChannelSourceApplyConfiguration) WithSMS(value *SMSSourceApplyConfiguration) *ChannelSourceApplyConfiguration {
+	b.SMS = value
 	return b
 }
