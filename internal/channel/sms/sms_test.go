@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -305,10 +306,7 @@ func TestForgedDeliveriesChangeNothing(t *testing.T) {
 func TestWhatIsNoDelivery(t *testing.T) {
 	form := twilio().Written(sms.Message{Person: ani, At: monday, Text: "Banjir"})
 	of := func(name, value string) url.Values {
-		changed := url.Values{}
-		for k, v := range form {
-			changed[k] = v
-		}
+		changed := maps.Clone(form)
 		changed.Set(name, value)
 		return changed
 	}

@@ -9,7 +9,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // what Twilio signs with
+	"crypto/sha1"
 	"encoding/base64"
 	"encoding/hex"
 	"io"
