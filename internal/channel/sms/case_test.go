@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/simulator/sms"
 	"github.com/tanggap/tanggap/test/cases"
-	"github.com/tanggap/tanggap/test/simulator/sms"
 )
 
 // TestTheMessagesOfAPersonAreOneCase: the first opens it, the answer ends its wait, and a later one within the

@@ -21,8 +21,8 @@ import (
 	"github.com/tanggap/tanggap/internal/channel/channeltest"
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+	"github.com/tanggap/tanggap/internal/simulator/sms"
 	"github.com/tanggap/tanggap/test/golden"
-	"github.com/tanggap/tanggap/test/simulator/sms"
 )
 
 // monday is the first working day of the tests, 09:00 in Jakarta.
