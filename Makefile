@@ -103,7 +103,7 @@ generate-docs: generate-api
 
 .PHONY: generate-metrics-docs
 generate-metrics-docs:
-	go run ./hack/genmetrics docs/metrics.md
+	go run ./hack/genmetrics config/samples/depok docs/metrics.md
 	go run ./hack/genconditions api/v1alpha1/conditions.go docs/conditions.md
 
 .PHONY: verify-generate

@@ -51,10 +51,22 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := mgr.Add(set); err != nil {
 		return fmt.Errorf("adding the connections to the ledgers: %w", err)
 	}
-	if err := options.Metrics.Register(metrics.New(set.Export, options.Now)); err != nil {
+	if err := options.Metrics.Register(metrics.New(set.Export, leading(mgr.Elected()), options.Now)); err != nil {
 		return fmt.Errorf("registering the metrics: %w", err)
 	}
 	return setupControllers(mgr, options, set, judge.New(check))
+}
+
+// leading says whether the channel that an election closes has been closed.
+func leading(elected <-chan struct{}) func() bool {
+	return func() bool {
+		select {
+		case <-elected:
+			return true
+		default:
+			return false
+		}
+	}
 }
 
 func setupControllers(mgr ctrl.Manager, options Options, set *ledgers.Set, j *judge.Judge) error {

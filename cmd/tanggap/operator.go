@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 	authentication "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	authorization "k8s.io/client-go/kubernetes/typed/authorization/v1"
@@ -104,7 +105,10 @@ func newManager(config *rest.Config, f operatorFlags, log logr.Logger) (manager.
 	if err != nil {
 		return nil, err
 	}
-	serving := metricsserver.Options{BindAddress: listenAddress(f.metricsAddress)}
+	serving := metricsserver.Options{
+		BindAddress: listenAddress(f.metricsAddress),
+		HandlerOpts: []func(*promhttp.HandlerOpts){func(o *promhttp.HandlerOpts) { o.EnableOpenMetrics = true }},
+	}
 	if f.metricsSecure {
 		serving.SecureServing = true
 		serving.FilterProvider = func(config *rest.Config, client *http.Client) (metricsserver.Filter, error) {

@@ -1,4 +1,5 @@
-// Command genmetrics writes the documentation of the metrics from the catalogue: genmetrics FILE.
+// Command genmetrics writes the documentation of the metrics from the catalogue: genmetrics SAMPLES FILE. The
+// cardinality that it shows is that of the manifests in the folder SAMPLES.
 package main
 
 import (
@@ -8,6 +9,7 @@ import (
 
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	"github.com/tanggap/tanggap/internal/metrics"
+	"github.com/tanggap/tanggap/internal/policy"
 )
 
 const introduction = `# Metrics
@@ -30,17 +32,25 @@ A *stable* metric keeps its name, type, labels and meaning; an *alpha* one may c
 `
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: genmetrics FILE")
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: genmetrics SAMPLES FILE")
 		os.Exit(2)
 	}
-	if err := os.WriteFile(os.Args[1], []byte(document()), 0o644); err != nil {
+	if err := run(os.Args[1], os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func document() string {
+func run(samples, target string) error {
+	sample, err := readSample(samples)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(target, []byte(document(sample)), 0o644)
+}
+
+func document(sample *policy.Document) string {
 	var page strings.Builder
 	page.WriteString(introduction)
 	for _, m := range metrics.Catalogue() {
@@ -51,6 +61,13 @@ func document() string {
 	for _, bound := range ledgerapi.BucketBounds() {
 		fmt.Fprintf(&page, " %g", bound)
 	}
-	page.WriteString(".\n")
+	page.WriteString(formats)
+	page.WriteString(cardinality)
+	bound, total := metrics.Bound(sample), 0
+	for _, m := range metrics.Catalogue() {
+		total += bound[m.Name]
+		fmt.Fprintf(&page, "| `%s` | %s | %d |\n", m.Name, formula(m), bound[m.Name])
+	}
+	fmt.Fprintf(&page, "| all | | %d |\n", total)
 	return page.String()
 }

@@ -34,7 +34,7 @@ func BenchmarkScrape(b *testing.B) {
 		ledger := metropolis(sets)
 		for name, again := range map[string]bool{"new summary": false, "same summary": true} {
 			b.Run(fmt.Sprintf("%d sets of labels/%s", sets, name), func(b *testing.B) {
-				c := New(func() []Ledger { return []Ledger{ledger} }, func() time.Time { return now })
+				c := New(func() []Ledger { return []Ledger{ledger} }, leads, func() time.Time { return now })
 				registry := prometheus.NewRegistry()
 				registry.MustRegister(c)
 				b.ReportAllocs()

@@ -47,6 +47,10 @@ const (
 	WithWorker Absence = "the ledger cannot be read, or the channel's worker has not reported for two minutes (of a suspended channel: never has)"
 	// WithRunning metrics are not there, besides WithLedger, while the channel is suspended.
 	WithRunning Absence = "the ledger cannot be read, or the channel is suspended"
+	// WithSource metrics are there, besides, while the worker reports and its source fares ill.
+	WithSource Absence = "the ledger cannot be read, the channel is suspended, its worker has not reported for two minutes, or its source fares well"
+	// WithCalendar metrics come from a channel's calendar.
+	WithCalendar Absence = "the channel has no calendar, or its specification is not accepted yet"
 	// WithSpec metrics come from the specifications alone.
 	WithSpec Absence = "the specification that says it is not accepted yet, or no channel uses it"
 	// Never metrics are there as long as the object is.
@@ -80,6 +84,9 @@ const (
 	ingestEvents            = "tanggap_ingest_events_total"
 	ingestErrors            = "tanggap_ingest_errors_total"
 	calendarCoversUntil     = "tanggap_calendar_covers_until_timestamp_seconds"
+	channelOpen             = "tanggap_channel_open"
+	channelSourceProblem    = "tanggap_channel_source_problem"
+	operatorLeading         = "tanggap_operator_leading"
 	summaryUp               = "tanggap_summary_up"
 	summaryTimestamp        = "tanggap_summary_timestamp_seconds"
 )
@@ -113,10 +120,13 @@ func Catalogue() []Metric {
 		{channelLastSuccess, Gauge, "When the source was last read completely, or a delivery was last accepted.", channel, Stable, WithLedger},
 		{channelLastEvent, Gauge, "When the channel's latest event occurred.", channel, Stable, WithLedger},
 		{channelSourceLag, Gauge, "How long ago the instant lies through which the source has been read completely; verdicts after it are provisional.", channel, Stable, WithRunning},
+		{channelSourceProblem, Gauge, "That the channel's source cannot be read or delivers nothing valid, and why (a bounded set); always 1, and not there while it fares well.", []string{"namespace", "channel", "reason"}, Alpha, WithSource},
+		{channelOpen, Gauge, "Whether now is within the open hours of the channel's calendar.", channel, Alpha, WithCalendar},
 		{channelBeyondCoverage, Gauge, "Open clocks whose due instant lies past the dates that their calendar covers.", channel, Alpha, WithWorker},
 		{ingestEvents, Counter, "Events, by what became of them (accepted, duplicate, rejected).", []string{"namespace", "channel", "result"}, Stable, WithLedger},
 		{ingestErrors, Counter, "Failures to take complaints in, by reason (a bounded set).", []string{"namespace", "channel", "reason"}, Stable, WithLedger},
 		{calendarCoversUntil, Gauge, "The end of the last date for which the calendar's holidays are entered; not there when it is meant to cover all.", []string{"namespace", "calendar"}, Stable, WithSpec},
+		{operatorLeading, Gauge, "Whether this replica of the operator is the one that leads, and so exports everything else.", nil, Alpha, Never},
 		{summaryUp, Gauge, "Whether the ledger has been read within the last five seconds.", ledger, Stable, Never},
 		{summaryTimestamp, Gauge, "Through when the ledger had looked at due instants when it was last read.", ledger, Stable, UntilRead},
 	}

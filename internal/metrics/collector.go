@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/tanggap/tanggap/internal/calendar"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	"github.com/tanggap/tanggap/internal/policy"
 )
@@ -31,6 +32,7 @@ func (l *Ledger) Up(now time.Time) bool {
 // Collector exports the metrics of the catalogue.
 type Collector struct {
 	ledgers func() []Ledger
+	leading func() bool
 	now     func() time.Time
 	descs   map[string]*prometheus.Desc
 
@@ -47,11 +49,14 @@ type rendered struct {
 	policy  *policy.Document
 	view    string
 	metrics []prometheus.Metric
+	// calendars are the policy's, compiled.
+	calendars map[string]*calendar.Calendar
 }
 
 // New exports what ledgers returns, which is called on each scrape. Ledgers must come in a fixed order.
-func New(ledgers func() []Ledger, now func() time.Time) *Collector {
-	c := &Collector{ledgers: ledgers, now: now, descs: map[string]*prometheus.Desc{}, rendered: map[ledgerKey]rendered{}}
+// leading says whether this replica leads.
+func New(ledgers func() []Ledger, leading func() bool, now func() time.Time) *Collector {
+	c := &Collector{ledgers: ledgers, leading: leading, now: now, descs: map[string]*prometheus.Desc{}, rendered: map[ledgerKey]rendered{}}
 	for _, m := range Catalogue() {
 		c.descs[m.Name] = prometheus.NewDesc(m.Name, m.Help, m.Labels, nil)
 	}
@@ -70,6 +75,7 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now()
+	out <- prometheus.MustNewConstMetric(c.descs[operatorLeading], prometheus.GaugeValue, boolean(c.leading()))
 	claims := claims{}
 	kept := make(map[ledgerKey]rendered, len(c.rendered))
 	for _, ledger := range c.ledgers() {

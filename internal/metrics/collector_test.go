@@ -39,9 +39,10 @@ func city() Ledger {
 		Policy: &policy.Document{
 			Revision: "r1",
 			Channels: map[string]policy.Channel{
-				"dsw":    {Type: "rest", Official: true, SLA: "city"},
-				"mayor":  {Type: "webhook", Official: false, SLA: "city", Suspended: true},
-				"silent": {Type: "open311", Official: true},
+				"dsw":     {Type: "rest", Official: true, SLA: "city"},
+				"mayor":   {Type: "webhook", Official: false, SLA: "city", Suspended: true},
+				"silent":  {Type: "open311", Official: true},
+				"refused": {Type: "rest", Official: true, Calendar: "office"},
 			},
 			SLAs: map[string]sla.Spec{"city": {
 				Objective: &sla.Objective{Ratio: "0.95", Window: "720h"},
@@ -51,7 +52,9 @@ func city() Ledger {
 				},
 			}},
 			Calendars: map[string]calendar.Spec{
-				"office": {TimeZone: "Asia/Jakarta", CoversUntil: "2026-12-31"},
+				"office": {TimeZone: "Asia/Jakarta", CoversUntil: "2026-12-31", Weekly: []calendar.WeeklyHours{
+					{Days: []string{"Monday"}, Hours: []calendar.Interval{{Start: "07:30", End: "16:00"}}},
+				}},
 				"always": {TimeZone: "Asia/Jakarta"},
 			},
 		},
@@ -64,9 +67,10 @@ func city() Ledger {
 					Errors:      map[ledgerapi.Reason]int64{ledgerapi.ReasonTimeout: 3},
 					Corrections: map[string]int64{"FirstAnswer": 1}, BeyondCoverage: 1,
 				},
-				"mayor":  {Unanswered: 1, ReportedAt: ago(240 * time.Hour), LastEventAt: ago(240 * time.Hour), OldestUnansweredAt: ago(300 * time.Hour)},
-				"silent": {Accepted: 0},
-				"gone":   {Unanswered: 99, ReportedAt: ago(time.Second)},
+				"mayor":   {Unanswered: 1, ReportedAt: ago(240 * time.Hour), LastEventAt: ago(240 * time.Hour), OldestUnansweredAt: ago(300 * time.Hour)},
+				"silent":  {Accepted: 0},
+				"refused": {ReportedAt: ago(time.Second), State: ledgerapi.SourceDisconnected, Reason: ledgerapi.ReasonUnauthorized},
+				"gone":    {Unanswered: 99, ReportedAt: ago(time.Second)},
 			},
 			Series: []ledgerapi.Series{
 				{Channel: "dsw", Dimensions: flood, Unanswered: 3, AwaitingReply: 4, Received: 30, Answered: 27},
@@ -106,8 +110,10 @@ func gather(t *testing.T, c prometheus.Collector) string {
 	return text.String()
 }
 
+func leads() bool { return true }
+
 func collector(ledgers ...Ledger) *Collector {
-	return New(func() []Ledger { return ledgers }, func() time.Time { return now })
+	return New(func() []Ledger { return ledgers }, leads, func() time.Time { return now })
 }
 
 func TestExposition(t *testing.T) {
@@ -252,6 +258,7 @@ func TestDownIsZero(t *testing.T) {
 	}
 	silent := city()
 	delete(silent.Policy.Channels, "dsw")
+	delete(silent.Policy.Channels, "refused")
 	if got := value(t, gather(t, collector(silent)), channelUp); got != "0" {
 		t.Errorf("%s is %s for a worker that never reported", channelUp, got)
 	}
@@ -259,7 +266,7 @@ func TestDownIsZero(t *testing.T) {
 
 func TestTimeAloneChangesWhatIsExported(t *testing.T) {
 	at, ledger := now, city()
-	c := New(func() []Ledger { return []Ledger{ledger} }, func() time.Time { return at })
+	c := New(func() []Ledger { return []Ledger{ledger} }, leads, func() time.Time { return at })
 	lag := value(t, gather(t, c), channelSourceLag)
 	at = now.Add(3 * time.Second)
 	if later := value(t, gather(t, c), channelSourceLag); lag != "30" || later != "33" {
@@ -279,7 +286,7 @@ func TestTimeAloneChangesWhatIsExported(t *testing.T) {
 
 func TestAScrapeUsesWhatTheOneBeforeMade(t *testing.T) {
 	ledger := city()
-	c := New(func() []Ledger { return []Ledger{ledger} }, func() time.Time { return now })
+	c := New(func() []Ledger { return []Ledger{ledger} }, leads, func() time.Time { return now })
 	gather(t, c)
 	before := c.rendered[ledgerKey{"depok", "ledger"}].metrics
 	gather(t, c)
@@ -308,16 +315,21 @@ func TestAChannelThatMovesIsExportedOnce(t *testing.T) {
 	}
 }
 
-func TestNothingIsExportedWithoutLedgers(t *testing.T) {
-	if text := gather(t, collector()); text != "" {
+func TestAReplicaThatDoesNotLeadSaysJustThat(t *testing.T) {
+	idle := New(func() []Ledger { return nil }, func() bool { return false }, func() time.Time { return now })
+	text := gather(t, idle)
+	if strings.Count(text, "\n") != 3 || !strings.Contains(text, "\n"+operatorLeading+" 0\n") {
 		t.Errorf("a replica that does not lead exports %s", text)
+	}
+	if text := gather(t, collector()); !strings.Contains(text, "\n"+operatorLeading+" 1\n") {
+		t.Errorf("one that leads exports %s", text)
 	}
 }
 
 func TestTheCatalogueIsWellFormed(t *testing.T) {
 	seen := map[string]bool{}
 	for _, m := range Catalogue() {
-		if seen[m.Name] || m.Help == "" || m.Absent == "" || m.Labels[0] != "namespace" {
+		if seen[m.Name] || m.Help == "" || m.Absent == "" || m.Name != operatorLeading && m.Labels[0] != "namespace" {
 			t.Errorf("%+v: a metric has one entry, a help, an absence, and the namespace first", m)
 		}
 		seen[m.Name] = true
@@ -334,7 +346,9 @@ func TestTheCatalogueIsWellFormed(t *testing.T) {
 		"tanggap_sla_clocks_total", "tanggap_sla_corrections_total", "tanggap_sla_objective_ratio", "tanggap_sla_window_seconds",
 		"tanggap_spillovers_total", "tanggap_summary_timestamp_seconds", "tanggap_summary_up",
 	}
-	delete(seen, channelBeyondCoverage) // beyond the architecture's table, which leaves its name open
+	for _, beyond := range []string{channelBeyondCoverage, channelOpen, channelSourceProblem, operatorLeading} {
+		delete(seen, beyond) // beyond the architecture's table
+	}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(seen))); diff != "" {
 		t.Errorf("against the architecture's table: %s", diff)
 	}

@@ -47,6 +47,11 @@ func (e *exposition) render(before rendered, claims claims) rendered {
 		summary = nil
 	}
 	owned := e.view(summary, claims)
+	calendars := before.calendars
+	if before.policy != e.ledger.Policy || calendars == nil {
+		calendars = compileCalendars(e.ledger.Policy)
+	}
+	e.hours(calendars)
 	e.momentary()
 	view := owned + "\n" + e.viewKey()
 	if before.summary == summary && before.policy == e.ledger.Policy && before.view == view {
@@ -57,7 +62,7 @@ func (e *exposition) render(before rendered, claims claims) rendered {
 	if summary != nil {
 		lasting.figures(summary)
 	}
-	return rendered{summary: summary, policy: e.ledger.Policy, view: view, metrics: lasting.metrics}
+	return rendered{summary: summary, policy: e.ledger.Policy, view: view, metrics: lasting.metrics, calendars: calendars}
 }
 
 // view decides which names are this ledger's to export, and what is known of its channels. The result
@@ -115,6 +120,9 @@ func (e *exposition) momentary() {
 			continue
 		}
 		e.gauge(channelUp, boolean(view.reported), name)
+		if view.reported && view.summary.State == ledgerapi.SourceDisconnected {
+			e.gauge(channelSourceProblem, 1, name, string(view.summary.Reason))
+		}
 		if through := view.summary.ObservedThrough; through != nil {
 			e.gauge(channelSourceLag, max(0, e.now.Sub(*through).Seconds()), name)
 		}
@@ -133,20 +141,6 @@ func (e *exposition) counter(name string, value int64, labels ...string) {
 func (e *exposition) constant(name string, kind prometheus.ValueType, value float64, labels []string) {
 	desc := e.collector.descs[name]
 	metric, err := prometheus.NewConstMetric(desc, kind, value, slices.Insert(labels, 0, e.ledger.Namespace)...)
-	if err != nil {
-		metric = prometheus.NewInvalidMetric(desc, err)
-	}
-	e.metrics = append(e.metrics, metric)
-}
-
-func (e *exposition) histogram(name string, h ledgerapi.HistogramSeries, bounds []float64) {
-	buckets := make(map[float64]uint64, len(bounds))
-	for i, count := range h.Buckets[:min(len(h.Buckets), len(bounds))] {
-		buckets[bounds[i]] = uint64(count) //nolint:gosec // a count is never negative
-	}
-	desc := e.collector.descs[name]
-	metric, err := prometheus.NewConstHistogram(desc, uint64(h.Count), h.Sum, buckets, //nolint:gosec // as above
-		e.ledger.Namespace, h.Channel, h.Priority, h.Clock)
 	if err != nil {
 		metric = prometheus.NewInvalidMetric(desc, err)
 	}

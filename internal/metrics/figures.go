@@ -42,17 +42,23 @@ func (e *exposition) objective(name string, spec sla.Spec) {
 	if err != nil {
 		return // not accepted by the API server
 	}
-	seen := map[string]bool{}
+	for _, clock := range clocksOf(spec) {
+		e.gauge(slaObjective, ratio, name, clock)
+		e.gauge(slaWindow, window.Seconds(), name, clock)
+	}
+}
+
+// clocksOf are the names of an SLA's clocks, each once.
+func clocksOf(spec sla.Spec) []string {
+	var names []string
 	for _, rule := range spec.Rules {
 		for _, clock := range rule.Clocks {
-			if seen[clock.Name] {
-				continue
+			if !slices.Contains(names, clock.Name) {
+				names = append(names, clock.Name)
 			}
-			seen[clock.Name] = true
-			e.gauge(slaObjective, ratio, name, clock.Name)
-			e.gauge(slaWindow, window.Seconds(), name, clock.Name)
 		}
 	}
+	return names
 }
 
 func (e *exposition) coverage(name string, spec calendar.Spec) {
@@ -87,6 +93,7 @@ func (e *exposition) figures(summary *ledgerapi.Summary) {
 			e.clock(s, view.known)
 		}
 	}
+	e.beginnings(summary)
 	bounds := ledgerapi.BucketBounds()
 	for _, h := range summary.Histogram {
 		if _, ours := e.channels[h.Channel]; ours {
@@ -150,4 +157,31 @@ func (e *exposition) clock(s ledgerapi.ClockSeries, known bool) {
 	e.counter(slaClocks, s.Met, labels(string(sla.OutcomeMet))...)
 	e.counter(slaClocks, s.Breached, labels(string(sla.OutcomeBreached))...)
 	e.counter(slaClocks, s.Cancelled, labels(string(sla.OutcomeCancelled))...)
+}
+
+// beginnings lets the figures of the clocks that a channel's SLA promises begin at zero with the first
+// complaint, not with the first verdict: increase() does not see a counter that is there at 1 at once, and
+// so would miss the first breach.
+func (e *exposition) beginnings(summary *ledgerapi.Summary) {
+	begun := make(map[ledgerapi.ClockSeries]bool, len(summary.Clocks))
+	for _, s := range summary.Clocks {
+		begun[ledgerapi.ClockSeries{Channel: s.Channel, Dimensions: s.Dimensions, SLA: s.SLA, Clock: s.Clock}] = true
+	}
+	clocks := make(map[string][]string, len(e.ledger.Policy.SLAs))
+	for name, spec := range e.ledger.Policy.SLAs {
+		clocks[name] = clocksOf(spec)
+	}
+	for _, s := range summary.Series {
+		view, ours := e.channels[s.Channel]
+		if !ours {
+			continue
+		}
+		promise := e.ledger.Policy.Channels[s.Channel].SLA
+		for _, clock := range clocks[promise] {
+			first := ledgerapi.ClockSeries{Channel: s.Channel, Dimensions: s.Dimensions, SLA: promise, Clock: clock}
+			if !begun[first] {
+				e.clock(first, view.known)
+			}
+		}
+	}
 }

@@ -23,7 +23,7 @@ type Input struct {
 // input does not match it.
 func (t *Taxonomy) Classify(in Input) complaint.Dimensions {
 	if t == nil {
-		fallback := Fallback{}.orDefault()
+		fallback := Fallback{}.OrDefault()
 		return complaint.Dimensions{Category: fallback.Category, Department: fallback.Department, Priority: fallback.Priority}
 	}
 	rank, categoryKnown := t.sourceCategory(in.Attributes)

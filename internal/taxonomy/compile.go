@@ -51,7 +51,7 @@ func Compile(spec Spec) (*Taxonomy, error) {
 		vocabulary: v,
 		trie:       newTrie(v),
 		taxonomy: &Taxonomy{
-			fallback:     spec.Fallback.orDefault(),
+			fallback:     spec.Fallback.OrDefault(),
 			categoryOf:   map[string]int{},
 			departmentOf: map[string]string{},
 			priorityOf:   map[string]string{},
@@ -70,7 +70,8 @@ func Compile(spec Spec) (*Taxonomy, error) {
 	return c.taxonomy, nil
 }
 
-func (f Fallback) orDefault() Fallback {
+// OrDefault is f with its empty members filled in.
+func (f Fallback) OrDefault() Fallback {
 	if f.Category == "" {
 		f.Category = "uncategorized"
 	}
