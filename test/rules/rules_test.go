@@ -60,6 +60,16 @@ func (f ruleFile) alerts() []rule {
 	return all
 }
 
+// only is the file with those rules alone.
+func (f ruleFile) only(wanted func(rule) bool) ruleFile {
+	var some ruleFile
+	for _, group := range f.Groups {
+		group.Rules = slices.DeleteFunc(slices.Clone(group.Rules), func(r rule) bool { return !wanted(r) })
+		some.Groups = append(some.Groups, group)
+	}
+	return some
+}
+
 // promtool runs promtool in a folder that holds the rules and the unit tests.
 func promtool(t *testing.T, rules ruleFile, arguments ...string) (string, error) {
 	t.Helper()
@@ -98,6 +108,18 @@ func unitTests(t *testing.T) []string {
 	return paths
 }
 
+// unitTestsOf are the files that have unit tests of any of the alerts.
+func unitTestsOf(t *testing.T, alerts []string) []string {
+	t.Helper()
+	return slices.DeleteFunc(unitTests(t), func(path string) bool {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !slices.ContainsFunc(alerts, func(alert string) bool { return strings.Contains(string(text), "alertname: "+alert+"}") })
+	})
+}
+
 func TestRulesPassPromtool(t *testing.T) {
 	rules := readRules(t)
 	if output, err := promtool(t, rules, "check", "rules", "--lint-fatal", "rules.yaml"); err != nil {
@@ -124,7 +146,7 @@ func TestUnitTestsNoticeABrokenRule(t *testing.T) {
 					}
 				}
 			}
-			output, err := promtool(t, rules, append([]string{"test", "rules"}, unitTests(t)...)...)
+			output, err := promtool(t, rules.only(func(r rule) bool { return r.Alert != "" }), append([]string{"test", "rules"}, unitTests(t)...)...)
 			if err == nil {
 				t.Fatal("every unit test passes with every rule broken")
 			}
@@ -134,6 +156,47 @@ func TestUnitTestsNoticeABrokenRule(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// clause is a line that narrows an alert down, or widens it.
+var clause = regexp.MustCompile(`(?m)^ *(and|or|unless) .*\n?`)
+
+// TestUnitTestsNoticeAMissingClause leaves one clause out of each alert, the first of all, then the second
+// and so on, and asks that for each such alert some unit test fails.
+func TestUnitTestsNoticeAMissingClause(t *testing.T) {
+	for n := 0; ; n++ {
+		rules := readRules(t)
+		var broken []string
+		for g := range rules.Groups {
+			for r := range rules.Groups[g].Rules {
+				rule := &rules.Groups[g].Rules[r]
+				if places := clause.FindAllStringIndex(rule.Expr, -1); rule.Alert != "" && n < len(places) {
+					rule.Expr = rule.Expr[:places[n][0]] + rule.Expr[places[n][1]:]
+					broken = append(broken, rule.Alert)
+				}
+			}
+		}
+		if len(broken) == 0 {
+			return
+		}
+		var expressions strings.Builder
+		for _, alert := range rules.only(func(r rule) bool { return slices.Contains(broken, r.Alert) }).alerts() {
+			expressions.WriteString(alert.Expr)
+		}
+		// What has nothing to do with them is left out for the time that it takes.
+		rules = rules.only(func(r rule) bool {
+			return slices.Contains(broken, r.Alert) || r.Record != "" && strings.Contains(expressions.String(), r.Record)
+		})
+		output, err := promtool(t, rules, append([]string{"test", "rules"}, unitTestsOf(t, broken)...)...)
+		if err == nil {
+			t.Errorf("every unit test passes without clause %d", n+1)
+		}
+		for _, alert := range broken {
+			if !strings.Contains(output, "alertname: "+alert+",") {
+				t.Errorf("no unit test of %s fails without its clause %d", alert, n+1)
+			}
+		}
 	}
 }
 
