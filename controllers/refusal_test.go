@@ -33,7 +33,7 @@ func TestARefusedPolicyIsToldAndNotPressed(t *testing.T) {
 	})
 	var sequence atomic.Int64
 	mux.HandleFunc("GET /v1/summary", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(ledgerapi.Summary{Sequence: sequence.Add(1), At: time.Now(), Watermark: time.Now()})
+		_ = json.NewEncoder(w).Encode(ledgerapi.Summary{Position: ledgerapi.Position{Sequence: sequence.Add(1)}, At: time.Now(), Watermark: time.Now()})
 	})
 	serveAs(t, namespace, "ledger", mux)
 

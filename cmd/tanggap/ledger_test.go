@@ -100,7 +100,7 @@ func TestLedgerCommand(t *testing.T) {
 		if err != nil {
 			t.Fatalf("Round %d, appending: %v", round, err)
 		}
-		summary, _, err := operator.Summary(ctx, -1, 0)
+		summary, err := operator.Summary(ctx, ledgerapi.Position{}, 0)
 		if err != nil || summary.Channels["dsw"].Unanswered != int64(round+1) {
 			t.Errorf("Round %d: the summary is %+v, error %v; want %d unanswered", round, summary, err, round+1)
 		}

@@ -84,7 +84,7 @@ func TestTheCursorIsStoredWithItsBatchOrNotAtAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.restart()
-	state, err := f.ledger.State("dsw")
+	state, err := f.ledger.State(t.Context(), "dsw")
 	if err != nil || string(state.Cursor) != `{"page":2}` || state.CursorGeneration != 2 {
 		t.Errorf("The channel is %+v, error %v; want page 2 of generation 2", state, err)
 	}

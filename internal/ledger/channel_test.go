@@ -14,7 +14,7 @@ func TestObservedThroughNeverMovesBackNorAheadOfNow(t *testing.T) {
 	f := testFixture(t)
 	want := func(at time.Time) {
 		t.Helper()
-		state, err := f.ledger.State("dsw")
+		state, err := f.ledger.State(t.Context(), "dsw")
 		if err != nil || state.ObservedThrough == nil || !state.ObservedThrough.Equal(at) {
 			t.Errorf("observedThrough is %v, error %v; want %v", state.ObservedThrough, err, at)
 		}

@@ -80,7 +80,11 @@ func (l *Ledger) attempt(ctx context.Context, group []*request) (err error) {
 		for _, r := range group {
 			r.err = nil
 		}
+		if err := l.catchUp(ctx, tx); err != nil {
+			return err
+		}
 		t = newTransaction(tx, &l.mirror, l.instant())
+		t.life, t.shared = l.life, l.shared
 		return t.run(ctx, group)
 	})
 	if err != nil {
@@ -101,57 +105,22 @@ func (l *Ledger) instant() time.Time {
 	return now
 }
 
-// findOldest reads the oldest unanswered cases of the channels where they may have changed.
-func (t *transaction) findOldest(ctx context.Context) error {
-	if len(t.oldest) == 0 {
-		return nil
-	}
-	names := sortedNames(t.oldest)
-	oldest, err := t.tx.OldestUnanswered(ctx, names)
-	if err != nil {
-		return err
-	}
-	for i, name := range names {
-		if c := t.channel(name); !c.row.OldestUnansweredAt.Equal(oldest[i]) {
-			c.row.OldestUnansweredAt = oldest[i]
-			t.changed[name] = true
-		}
-	}
-	return nil
-}
-
 // apply brings the mirror to what was committed.
 func (l *Ledger) apply(t *transaction) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	grown := l.figures.add(t.figures) || t.policy != nil || t.rederive != nil || len(t.changed) > 0
-	for name := range t.changed {
-		l.channels[name] = t.channels[name]
+	visible := l.visible
+	l.mirror.apply(t)
+	if t.watch != nil {
+		l.watchedAt = l.now()
 	}
-	for name := range t.advanced {
-		l.advanced[name] = true
-	}
-	for _, o := range t.settled {
-		delete(l.advanced, o.Channel)
-	}
-	if t.policy != nil {
-		l.policy, l.document = t.policy.compiled, t.policy.document
-	}
-	if t.rederive != nil {
-		l.rederive = *t.rederive
-	}
-	l.latest = t.at
-	if t.looked {
-		l.watermark = t.at
-	}
-	if grown {
-		l.grow()
+	if l.visible != visible {
+		l.wake()
 	}
 }
 
-// grow moves the sequence and wakes who waits for it. The caller holds mu.
-func (l *Ledger) grow() {
-	l.sequence++
+// wake wakes who waits for something new to show. The caller holds mu.
+func (l *Ledger) wake() {
 	close(l.grown)
 	l.grown = make(chan struct{})
 }

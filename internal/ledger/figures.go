@@ -100,55 +100,6 @@ func channelKey(f family, channel string) figureKey {
 // tally is what a transaction adds to the figures.
 type tally map[figureKey]*values
 
-// ledgerFigures are all figures of a ledger: found by their keys, and in a list that can be copied while
-// nothing else may happen.
-type ledgerFigures struct {
-	byKey tally
-	list  []*figure
-}
-
-// figure is one row: its key never changes.
-type figure struct {
-	key    figureKey
-	values values
-}
-
-// add adds to the figures; it reports whether anything changed.
-func (f *ledgerFigures) add(t tally) (changed bool) {
-	for k, v := range t {
-		if *v == (values{}) {
-			continue
-		}
-		changed = true
-		sum := f.byKey[k]
-		if sum == nil {
-			row := &figure{key: k}
-			f.list = append(f.list, row)
-			sum = &row.values
-			f.byKey[k] = sum
-		}
-		for i := range v {
-			sum[i] += v[i]
-		}
-	}
-	return changed
-}
-
-// shown is one row as it was at an instant.
-type shown struct {
-	key    *figureKey
-	values values
-}
-
-// snapshot copies all rows.
-func (f *ledgerFigures) snapshot() []shown {
-	all := make([]shown, len(f.list))
-	for i, row := range f.list {
-		all[i] = shown{&row.key, row.values}
-	}
-	return all
-}
-
 func (t tally) add(k figureKey, column int, n int64) {
 	if n == 0 {
 		return

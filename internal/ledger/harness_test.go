@@ -151,7 +151,7 @@ func (f *fixture) advance() {
 
 func (f *fixture) summary() *ledgerapi.Summary {
 	f.t.Helper()
-	s, err := f.ledger.Summary(context.Background(), -1, 0)
+	s, err := f.ledger.Summary(context.Background(), ledgerapi.Position{}, 0)
 	if err != nil {
 		f.t.Fatalf("Reading the summary: %v", err)
 	}

@@ -2,7 +2,7 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,7 +11,6 @@ import (
 
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	"github.com/tanggap/tanggap/internal/ledger/store"
-	"github.com/tanggap/tanggap/internal/policy"
 )
 
 // Options are what a Ledger needs from outside.
@@ -32,42 +31,29 @@ type Ledger struct {
 	log        *slog.Logger
 	queue      *queue
 
+	// life names this run of the ledger; shared says that other replicas may write to the storage.
+	life   string
+	shared bool
+
 	mu sync.RWMutex
 	mirror
-	// grown is closed when the sequence grows.
+	// syncedAt is when the mirror last was that of the storage, watchedAt when another replica last was
+	// seen to watch.
+	syncedAt, watchedAt time.Time
+	// trouble is why the last transaction failed, lost why following did; nil when they did not.
+	trouble, lost error
+	// grown is closed when a summary shows something new.
 	grown chan struct{}
 
 	stats stats
 }
-
-// mirror is in memory what the store holds, apart from events and cases: it changes after a commit,
-// and only so.
-type mirror struct {
-	policy   *policy.Policy // nil before the first
-	document policy.Document
-	channels map[string]*channelState
-	figures  ledgerFigures
-	rederive rederivation
-	// watermark is the instant through which due and warning instants have been looked at; latest is the
-	// latest instant at which anything was judged.
-	watermark, latest time.Time
-	// advanced are the channels whose observedThrough has moved since their verdicts were looked at.
-	advanced map[string]bool
-	sequence int64
-	trouble  error // why the last transaction failed, nil when it did not
-}
-
-// The names of the settings.
-const (
-	settingPolicy   = "policy"
-	settingRederive = "rederive"
-)
 
 // Open reads what the store holds.
 func Open(ctx context.Context, options Options) (*Ledger, error) {
 	l := &Ledger{
 		store: options.Store, pseudonyms: options.Pseudonyms, now: options.Now, log: options.Log,
 		queue: newQueue(), grown: make(chan struct{}),
+		life: rand.Text()[:lifeLetters], shared: !options.Store.Exclusive(), mirror: newMirror(),
 	}
 	if l.now == nil {
 		l.now = time.Now
@@ -75,88 +61,16 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}
-	if err := options.Store.View(ctx, func(r store.Reader) error { return l.mirror.load(ctx, r) }); err != nil {
+	// A replica that has just come may only watch when no other has for a while.
+	l.watchedAt = l.now()
+	if err := options.Store.View(ctx, func(r store.Reader) error { return l.catchUp(ctx, r) }); err != nil {
 		return nil, fmt.Errorf("reading the ledger: %w", err)
 	}
-	if err := l.restorePolicy(); err != nil {
-		// A newer version of the program may refuse what an older one took. Until the operator has sent the
-		// policy again, and was told why it is refused, no channel is known and no case is judged.
-		l.log.Error("Could not use the stored policy", "error", err)
-	}
-	for name := range l.channels {
-		l.advanced[name] = true
-	}
-	// The position in the stream of summaries goes on after a restart.
-	l.sequence = l.now().UnixMicro()
 	return l, nil
 }
 
-func (m *mirror) load(ctx context.Context, r store.Reader) error {
-	*m = mirror{
-		channels: map[string]*channelState{}, figures: ledgerFigures{byKey: tally{}}, advanced: map[string]bool{},
-	}
-	if err := setting(ctx, r, settingPolicy, &m.document); err != nil {
-		return err
-	}
-	head, err := r.Head(ctx)
-	if err != nil {
-		return err
-	}
-	m.latest = head.At
-	if err := setting(ctx, r, settingRederive, &m.rederive); err != nil {
-		return err
-	}
-	channels, err := r.Channels(ctx, 0)
-	if err != nil {
-		return err
-	}
-	for i := range channels {
-		c, err := loadChannel(channels[i])
-		if err != nil {
-			return err
-		}
-		m.channels[c.row.Name] = c
-	}
-	return r.Figures(ctx, 0, func(f store.Figures) error {
-		m.figures.add(tally{decodeKey(f.Key): &f.Values})
-		return nil
-	})
-}
-
-func (m *mirror) restorePolicy() error {
-	if m.document.Revision == "" {
-		return nil
-	}
-	document := m.document
-	// The digest of one version of the program need not be that of another.
-	document.Revision = ""
-	compiled, err := policy.Compile(document)
-	if err != nil {
-		return fmt.Errorf("compiling the stored policy: %w", err)
-	}
-	m.policy = compiled
-	return nil
-}
-
-// setting reads a document; one that is not there leaves into as it is.
-func setting(ctx context.Context, r store.Reader, name string, into any) error {
-	value, err := r.Setting(ctx, name)
-	if err != nil || value == nil {
-		return err
-	}
-	if err := json.Unmarshal(value, into); err != nil {
-		return fmt.Errorf("%w: the setting %q cannot be read", store.ErrDamaged, name)
-	}
-	return nil
-}
-
-func putSetting(ctx context.Context, tx store.Tx, name string, value any) error {
-	encoded, err := json.Marshal(value)
-	if err != nil {
-		return fmt.Errorf("encoding the setting %q: %w", name, err)
-	}
-	return tx.PutSetting(ctx, name, encoded)
-}
+// lifeLetters is how many random letters name a run.
+const lifeLetters = 16
 
 // Run does what is requested until ctx ends, and then what still waits.
 func (l *Ledger) Run(ctx context.Context) {
@@ -164,12 +78,19 @@ func (l *Ledger) Run(ctx context.Context) {
 	defer stop()
 	// What waits when ctx ends is still done.
 	working := context.WithoutCancel(ctx)
+	idle := followEvery
+	if !l.shared {
+		idle = 0
+	}
 	for {
-		group := l.queue.take()
-		if group == nil {
+		switch group, closed := l.queue.take(idle); {
+		case len(group) > 0:
+			l.commit(working, group)
+		case closed:
 			return
+		default:
+			l.follow(working)
 		}
-		l.commit(working, group)
 	}
 }
 
@@ -190,15 +111,28 @@ func (l *Ledger) do(ctx context.Context, r *request) error {
 	}
 }
 
-// Healthy is nil while the store takes what it is given.
+// Healthy is nil while the store takes what it is given, and shows what other replicas gave it.
 func (l *Ledger) Healthy() error {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	return l.trouble
+	return errors.Join(l.trouble, l.lost)
+}
+
+// Current is nil while the ledger knows what is stored; a replica that has lost the storage does not
+// know what others have done since.
+func (l *Ledger) Current() error {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.current()
 }
 
 // State is what a worker of the channel starts from.
-func (l *Ledger) State(channel string) (ledgerapi.ChannelState, error) {
+func (l *Ledger) State(ctx context.Context, channel string) (ledgerapi.ChannelState, error) {
+	if l.shared {
+		if err := l.sync(ctx); err != nil {
+			return ledgerapi.ChannelState{}, err
+		}
+	}
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if l.policy.Channel(channel) == nil {

@@ -157,12 +157,18 @@ func TestTheLedgersTimeNeverGoesBack(t *testing.T) {
 
 func TestSummaryWaitsForGrowth(t *testing.T) {
 	f := testFixture(t)
-	now := f.summary().Sequence
-	if s, err := f.ledger.Summary(t.Context(), now, 0); s != nil || err != nil {
-		t.Errorf("Without growth the summary is %v, error %v; want none", s, err)
+	now := f.summary().Position
+	if s, err := f.ledger.Summary(t.Context(), now, time.Millisecond); err != nil || s.Since != now.Sequence || len(s.Series)+len(s.Channels) > 0 {
+		t.Errorf("Without growth the summary is %+v, error %v; want one without changes", s, err)
 	}
-	if s, err := f.ledger.Summary(t.Context(), now+1000, time.Hour); s == nil || err != nil {
-		t.Errorf("With a position of another life the summary is %v, error %v; want it at once", s, err)
+	for name, position := range map[string]ledgerapi.Position{
+		"later than anything": {Sequence: now.Sequence + 1000, Epoch: now.Epoch}, "of another history": {Sequence: now.Sequence, Epoch: "other"},
+		"of no history": {Sequence: now.Sequence}, "before the policy": {Sequence: now.Sequence - 1, Epoch: now.Epoch},
+		"before everything": {Sequence: -1, Epoch: now.Epoch},
+	} {
+		if s, err := f.ledger.Summary(t.Context(), position, time.Hour); err != nil || s.Since != 0 || len(s.Channels) != 3 {
+			t.Errorf("With a position %s the summary is %+v, error %v; want all of it at once", name, s, err)
+		}
 	}
 	got := make(chan int64, 1)
 	go func() {
@@ -172,14 +178,17 @@ func TestSummaryWaitsForGrowth(t *testing.T) {
 			return
 		}
 		got <- s.Sequence
+		if s.Since != now.Sequence || len(s.Channels) != 1 || len(s.Series) != 1 {
+			t.Errorf("The changes are %+v; want those of one channel", s)
+		}
 	}()
 	f.append("dsw", received("C1", monday))
-	if grown := <-got; grown <= now {
-		t.Errorf("The sequence went from %d to %d", now, grown)
+	if grown := <-got; grown <= now.Sequence {
+		t.Errorf("The sequence went from %d to %d", now.Sequence, grown)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := f.ledger.Summary(ended, f.summary().Sequence, time.Minute); !errors.Is(err, context.Canceled) {
+	if _, err := f.ledger.Summary(ended, f.summary().Position, time.Minute); !errors.Is(err, context.Canceled) {
 		t.Errorf("With an ended context the error is %v", err)
 	}
 }

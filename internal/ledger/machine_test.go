@@ -410,14 +410,15 @@ func (m *machine) shown(t tally) map[string]values {
 
 func (m *machine) compare(rt *rapid.T) {
 	m.ledger.mu.RLock()
-	got := m.shown(m.ledger.figures.byKey)
+	figures := m.ledger.figures.tally()
+	m.ledger.mu.RUnlock()
+	got := m.shown(figures)
 	var accepted int64
-	for k, v := range m.ledger.figures.byKey {
+	for k, v := range figures {
 		if k.family == familyIngest {
 			accepted += v[ingestAccepted]
 		}
 	}
-	m.ledger.mu.RUnlock()
 	if diff := cmp.Diff(m.want(), got); diff != "" {
 		rt.Errorf("At %v the figures differ (-model +ledger):\n%s", m.clock.now(), diff)
 	}

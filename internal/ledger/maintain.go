@@ -18,16 +18,23 @@ const (
 )
 
 // Maintain advances the ledger every second, and expires content every minute, until ctx ends.
+// Of several replicas on a storage one does, and another when that one falls silent.
 func (l *Ledger) Maintain(ctx context.Context) {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
+	defer l.resign(ctx)
 	var expired time.Time
 	for {
-		// What failed was logged when it failed, and is tried again.
-		_ = l.Advance(ctx)
-		if now := l.now(); now.Sub(expired) >= retentionEvery {
-			expired = now
-			_ = l.Expire(ctx)
+		l.mu.RLock()
+		leads := l.leads()
+		l.mu.RUnlock()
+		if leads {
+			// What failed was logged when it failed, and is tried again.
+			_ = l.advance(ctx, l.leads)
+			if now := l.now(); now.Sub(expired) >= retentionEvery {
+				expired = now
+				_ = l.Expire(ctx)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -41,10 +48,18 @@ func (l *Ledger) Maintain(ctx context.Context) {
 // were observed further, and those that a new policy concerns, until there is nothing left to do. It
 // goes in small steps, between which appends have their turn.
 func (l *Ledger) Advance(ctx context.Context) error {
+	return l.advance(ctx, func() bool { return true })
+}
+
+// advance does so while leads says so, which is asked within each transaction: of two replicas that both
+// want to take over, the second finds that the first has.
+func (l *Ledger) advance(ctx context.Context, leads func() bool) error {
 	for {
 		more := false
 		step := func(ctx context.Context, t *transaction) (err error) {
-			more, err = t.advance(ctx, maintenanceCases)
+			if more = false; leads() {
+				more, err = t.advance(ctx, maintenanceCases)
+			}
 			return err
 		}
 		if err := l.do(ctx, &request{job: step}); err != nil || !more {

@@ -77,13 +77,6 @@ func (l *Ledger) PolicyStatus() ledgerapi.PolicyStatus {
 	return l.policyStatus()
 }
 
-func (m *mirror) policyStatus() ledgerapi.PolicyStatus {
-	if m.policy == nil {
-		return ledgerapi.PolicyStatus{} // the operator then sends it (again)
-	}
-	return ledgerapi.PolicyStatus{Revision: m.document.Revision, Rederive: m.rederive.progress()}
-}
-
 func (t *transaction) replacePolicy(ctx context.Context, document policy.Document, compiled *policy.Policy) error {
 	old := t.compiled()
 	if old != nil && old.Revision == compiled.Revision {
@@ -107,7 +100,7 @@ func (t *transaction) replacePolicy(ctx context.Context, document policy.Documen
 	for _, name := range affected {
 		part := rederived{SLA: compiled.Channel(name).Channel.SLA}
 		if open := t.before.figures.byKey[channelKey(familyChannel, name)]; open != nil {
-			part.ToGo = open[channelOpen]
+			part.ToGo = open.values[channelOpen]
 		}
 		if t.before.channels[name] == nil && t.channels[name] == nil {
 			continue // a channel that never had an event

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	"github.com/tanggap/tanggap/internal/ledger/store"
@@ -110,15 +111,24 @@ func (q *queue) signal() {
 	}
 }
 
-// take waits until there is something and takes as much as one transaction should do. It returns nil
-// once the queue is closed and empty.
-func (q *queue) take() []*request {
+// take waits until there is something and takes as much as one transaction should do. It returns
+// nothing once the queue is closed and empty, and after idle, unless that is 0.
+func (q *queue) take(idle time.Duration) (group []*request, closed bool) {
+	var timeout <-chan time.Time
 	for {
-		group, closed := q.tryTake()
-		if len(group) > 0 || closed {
-			return group
+		if group, closed = q.tryTake(); len(group) > 0 || closed {
+			return group, closed
 		}
-		<-q.wake
+		if idle > 0 && timeout == nil {
+			timer := time.NewTimer(idle)
+			defer timer.Stop()
+			timeout = timer.C
+		}
+		select {
+		case <-q.wake:
+		case <-timeout:
+			return nil, false
+		}
 	}
 }
 

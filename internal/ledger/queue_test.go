@@ -15,6 +15,12 @@ func channelsOf(group []*request) (names []string) {
 	return names
 }
 
+// taken is what the queue gives; nil once it is closed and empty.
+func taken(q *queue) []*request {
+	group, _ := q.take(0)
+	return group
+}
+
 func TestTheQueueTakesTurnsBetweenChannels(t *testing.T) {
 	q := newQueue()
 	put := func(channel string, n, events int) {
@@ -29,11 +35,11 @@ func TestTheQueueTakesTurnsBetweenChannels(t *testing.T) {
 	put("112", 1, 1)
 	put("dsw", 2, 1)
 	put("", 1, 0)
-	if diff := cmp.Diff([]string{"", "flooding", "112", "dsw", "flooding", "dsw", "flooding"}, channelsOf(q.take())); diff != "" {
+	if diff := cmp.Diff([]string{"", "flooding", "112", "dsw", "flooding", "dsw", "flooding"}, channelsOf(taken(q))); diff != "" {
 		t.Errorf("The first transaction (-want +got):\n%s", diff)
 	}
 	put("112", 1, 1)
-	if diff := cmp.Diff([]string{"flooding", "112", "flooding", "flooding"}, channelsOf(q.take())); diff != "" {
+	if diff := cmp.Diff([]string{"flooding", "112", "flooding", "flooding"}, channelsOf(taken(q))); diff != "" {
 		t.Errorf("The second transaction (-want +got):\n%s", diff)
 	}
 }
@@ -69,7 +75,7 @@ func TestTheQueueIsBoundedAsAWholeAndForEachChannel(t *testing.T) {
 		t.Errorf("%d bytes wait; want at most %d", q.bytes, maxQueueBytes)
 	}
 	for len(q.turn) > 0 {
-		q.take()
+		taken(q)
 	}
 	if q.bytes != 0 || len(q.lanes) != 0 {
 		t.Errorf("An empty queue says that %d bytes in %d lanes wait", q.bytes, len(q.lanes))
@@ -89,10 +95,10 @@ func TestAClosedQueueGivesOutWhatWaitsAndTakesNothing(t *testing.T) {
 	if err := q.put(&request{channel: "dsw"}); !errors.As(err, &refusal) || refusal.Reason != Unavailable {
 		t.Errorf("A closed queue gives %v", err)
 	}
-	if n := len(q.take()); n != 1 {
+	if n := len(taken(q)); n != 1 {
 		t.Errorf("%d requests were given out; want 1", n)
 	}
-	if group := q.take(); group != nil {
+	if group := taken(q); group != nil {
 		t.Errorf("An empty closed queue gave %v", group)
 	}
 }
@@ -111,11 +117,11 @@ func TestTheQueueLosesNothingBetweenManyGoroutines(t *testing.T) {
 		})
 	}
 	go func() { putters.Wait(); q.close() }()
-	taken := 0
-	for group := q.take(); group != nil; group = q.take() {
-		taken += len(group)
+	total := 0
+	for group := taken(q); group != nil; group = taken(q) {
+		total += len(group)
 	}
-	if taken != goroutines*each {
-		t.Errorf("%d of %d were taken", taken, goroutines*each)
+	if total != goroutines*each {
+		t.Errorf("%d of %d were taken", total, goroutines*each)
 	}
 }

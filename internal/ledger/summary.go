@@ -6,57 +6,86 @@ import (
 
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+	"github.com/tanggap/tanggap/internal/policy"
 )
 
-// Summary is every series of the ledger once the sequence is another than after, or nil when it still
-// is after wait. It is built from memory: its cost is that of what it holds.
-func (l *Ledger) Summary(ctx context.Context, after int64, wait time.Duration) (*ledgerapi.Summary, error) {
+// Summary is what has changed after a position, once anything has or wait has passed; or everything, and
+// at once, when the position is the zero one or not one of this storage's, or the policy is another now.
+// It is built from memory: its cost is that of what it holds.
+func (l *Ledger) Summary(ctx context.Context, after ledgerapi.Position, wait time.Duration) (*ledgerapi.Summary, error) {
+	if err := l.reach(ctx, after.Sequence); err != nil {
+		return nil, err
+	}
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
-	for {
+	for waiting := wait > 0; ; {
 		l.mu.RLock()
-		sequence, grown := l.sequence, l.grown
-		if sequence != after {
-			s, channels, figures := l.outline(l.now().UTC())
+		if err := l.current(); err != nil {
 			l.mu.RUnlock()
-			fill(s, channels, figures)
-			return s, nil
+			return nil, err
+		}
+		grown := l.grown
+		since := l.resume(after)
+		if l.visible > since || since == 0 || !waiting {
+			o := l.outline(since, l.now().UTC())
+			l.mu.RUnlock()
+			return o.summary(), nil
 		}
 		l.mu.RUnlock()
 		select {
 		case <-grown:
 		case <-timeout.C:
-			return nil, nil
+			waiting = false
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
 }
 
-// outline takes from the mirror what a summary is made of, so that transactions wait no longer than for
-// a copy. The caller holds mu.
-func (m *mirror) outline(now time.Time) (*ledgerapi.Summary, map[string]*ledgerapi.ChannelSummary, []shown) {
-	s := &ledgerapi.Summary{
-		Sequence: m.sequence, At: now, Watermark: m.watermark, Policy: m.policyStatus(),
-		Channels: make(map[string]ledgerapi.ChannelSummary, len(m.channels)),
+// resume is the revision from which changes are enough for who has the summary of a position; 0 when
+// they are not.
+func (m *mirror) resume(after ledgerapi.Position) int64 {
+	switch {
+	case after.Sequence <= 0 || after.Sequence > m.revision || after.Sequence < m.ruled || !m.lives.hold(after.Epoch, after.Sequence):
+		return 0
 	}
-	channels := make(map[string]*ledgerapi.ChannelSummary, len(m.channels))
-	for _, name := range m.policy.Channels() {
-		channels[name] = m.channelSummary(name)
-	}
-	return s, channels, m.figures.snapshot()
+	return after.Sequence
 }
 
-// fill brings the figures into the form of a summary. What belongs to channels that the policy no longer
-// names is left out.
-func fill(s *ledgerapi.Summary, channels map[string]*ledgerapi.ChannelSummary, figures []shown) {
-	s.Series = make([]ledgerapi.Series, 0, rowsOf(figures, familySeries))
-	s.Clocks = make([]ledgerapi.ClockSeries, 0, rowsOf(figures, familyClock))
+// outline is what a summary is made of, copied from the mirror so that transactions wait no longer than
+// for the copy.
+type outline struct {
+	policy  *policy.Policy
+	whole   ledgerapi.Summary
+	figures []shown
+}
+
+// outline takes what has changed after a revision, 0 for all. The caller holds mu.
+func (m *mirror) outline(since int64, now time.Time) *outline {
+	o := &outline{policy: m.policy, figures: m.figures.since(since), whole: ledgerapi.Summary{
+		Position: ledgerapi.Position{Sequence: m.revision, Epoch: m.lives.epoch()},
+		Since:    since, At: now, Watermark: m.watermark, Policy: m.policyStatus(),
+		Channels: map[string]ledgerapi.ChannelSummary{},
+	}}
+	for _, name := range m.policy.Channels() {
+		c, figures := m.channels[name], m.figures.channels[name]
+		if since == 0 || c != nil && c.row.Revision > since || figures != nil && figures.revision > since {
+			o.whole.Channels[name] = channelSummary(c, figures)
+		}
+	}
+	return o
+}
+
+// summary brings the figures into the form of a summary. What belongs to channels that the policy no
+// longer names is left out.
+func (o *outline) summary() *ledgerapi.Summary {
+	s := &o.whole
+	s.Series = make([]ledgerapi.Series, 0, rowsOf(o.figures, familySeries))
+	s.Clocks = make([]ledgerapi.ClockSeries, 0, rowsOf(o.figures, familyClock))
 	histograms := map[[4]string]*histogram{}
-	for i := range figures {
-		k, v := figures[i].key, &figures[i].values
-		c := channels[k.labels[0]]
-		if c == nil {
+	for i := range o.figures {
+		k, v := o.figures[i].key, &o.figures[i].values
+		if o.policy.Channel(k.labels[0]) == nil {
 			continue
 		}
 		d := complaint.Dimensions{Category: k.labels[1], Department: k.labels[2], Priority: k.labels[3]}
@@ -66,9 +95,6 @@ func fill(s *ledgerapi.Summary, channels map[string]*ledgerapi.ChannelSummary, f
 				Channel: k.labels[0], Dimensions: d, Unanswered: v[seriesUnanswered], AwaitingReply: v[seriesAwaiting],
 				Received: v[seriesReceived], Answered: v[seriesAnswered],
 			})
-			c.Unanswered += v[seriesUnanswered]
-			c.Received += v[seriesReceived]
-			c.Answered += v[seriesAnswered]
 		case familyClock:
 			s.Clocks = append(s.Clocks, ledgerapi.ClockSeries{
 				Channel: k.labels[0], Dimensions: d, SLA: k.labels[4], Clock: k.labels[5], DueSoon: v[clockDueSoon], Overdue: v[clockOverdue],
@@ -77,19 +103,16 @@ func fill(s *ledgerapi.Summary, channels map[string]*ledgerapi.ChannelSummary, f
 		case familyHistogram:
 			addBucket(histograms, k, v)
 		case familySpillover:
-			if channels[k.labels[1]] != nil {
+			if o.policy.Channel(k.labels[1]) != nil {
 				s.Spillover = append(s.Spillover, ledgerapi.SpilloverSeries{From: k.labels[0], To: k.labels[1], Count: v[spilloverCount]})
 			}
-		default:
-			addToChannel(c, k, v)
+		default: // shown with the channel
 		}
 	}
 	for _, h := range histograms {
 		s.Histogram = append(s.Histogram, h.series())
 	}
-	for name, c := range channels {
-		s.Channels[name] = *c
-	}
+	return s
 }
 
 func rowsOf(figures []shown, f family) (n int) {
@@ -101,9 +124,15 @@ func rowsOf(figures []shown, f family) (n int) {
 	return n
 }
 
-func (m *mirror) channelSummary(name string) *ledgerapi.ChannelSummary {
-	summary := &ledgerapi.ChannelSummary{}
-	c := m.channels[name]
+// channelSummary is one channel; each part is nil where there is nothing of it.
+func channelSummary(c *channelState, figures *channelFigures) (summary ledgerapi.ChannelSummary) {
+	if figures != nil {
+		summary.Unanswered = figures.series[seriesUnanswered]
+		summary.Received, summary.Answered = figures.series[seriesReceived], figures.series[seriesAnswered]
+		for _, row := range figures.rows {
+			addToChannel(&summary, &row.key, &row.values)
+		}
+	}
 	if c == nil {
 		return summary
 	}

@@ -14,7 +14,7 @@ import (
 // transaction is what one transaction of the store does and, until it is committed, what it will
 // change in the mirror.
 type transaction struct {
-	tx store.Tx
+	tx *recorder
 	// before is the mirror, which only the holder of the transaction changes, and so may read.
 	before *mirror
 	// at is the instant at which everything in the transaction is judged.
@@ -29,6 +29,12 @@ type transaction struct {
 	// policy and rederive are set when the transaction changes them.
 	policy   *newPolicy
 	rederive *rederivation
+	// life and shared are the ledger's.
+	life   string
+	shared bool
+	// lives and watch are set when the transaction changes them.
+	lives *lives
+	watch *watch
 	// looked says that no case is due any more by the transaction's instant.
 	looked bool
 	// settled are the channels of which no verdict up to observedThrough is open.
@@ -42,7 +48,7 @@ type newPolicy struct {
 
 func newTransaction(tx store.Tx, before *mirror, at time.Time) *transaction {
 	return &transaction{
-		tx: tx, before: before, at: at, figures: tally{}, channels: map[string]*channelState{},
+		tx: &recorder{Tx: tx}, before: before, at: at, figures: tally{}, channels: map[string]*channelState{},
 		changed: map[string]bool{}, advanced: map[string]bool{}, oldest: map[string]bool{}, earlier: map[string][][]byte{},
 	}
 }
@@ -117,6 +123,28 @@ func (t *transaction) observedThrough(channel string) time.Time {
 	return time.Time{}
 }
 
+// revision is the one that the transaction has if it writes anything.
+func (t *transaction) revision() int64 { return t.before.revision + 1 }
+
+// findOldest reads the oldest unanswered cases of the channels where they may have changed.
+func (t *transaction) findOldest(ctx context.Context) error {
+	if len(t.oldest) == 0 {
+		return nil
+	}
+	names := sortedNames(t.oldest)
+	oldest, err := t.tx.OldestUnanswered(ctx, names)
+	if err != nil {
+		return err
+	}
+	for i, name := range names {
+		if c := t.channel(name); !c.row.OldestUnansweredAt.Equal(oldest[i]) {
+			c.row.OldestUnansweredAt = oldest[i]
+			t.changed[name] = true
+		}
+	}
+	return nil
+}
+
 // flush writes what was gathered.
 func (t *transaction) flush(ctx context.Context) error {
 	if err := t.findOldest(ctx); err != nil {
@@ -137,10 +165,31 @@ func (t *transaction) flush(ctx context.Context) error {
 			return err
 		}
 	}
+	return t.flushSettings(ctx)
+}
+
+func (t *transaction) flushSettings(ctx context.Context) error {
 	if t.rederive != nil {
-		return putSetting(ctx, t.tx, settingRederive, t.rederive)
+		if err := putSetting(ctx, t.tx, settingRederive, t.rederive); err != nil {
+			return err
+		}
 	}
-	return nil
+	if t.looked && t.shared {
+		t.watch = &watch{Holder: t.life, Watermark: micros(t.at)}
+	}
+	if t.watch != nil {
+		t.watch.revision = t.revision()
+		if err := putSetting(ctx, t.tx, settingWatch, t.watch); err != nil {
+			return err
+		}
+	}
+	begun := slices.ContainsFunc(t.before.lives, func(one life) bool { return one.ID == t.life })
+	if !t.tx.wrote || begun {
+		return nil
+	}
+	now := t.before.lives.with(t.life, t.revision())
+	t.lives = &now
+	return putSetting(ctx, t.tx, settingLives, t.lives)
 }
 
 // touched is a case that has to be judged.

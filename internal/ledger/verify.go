@@ -33,13 +33,16 @@ const maxDifferences = 1000
 // which may be nil, is told how many cases have been looked at.
 func Verify(ctx context.Context, s store.Store, progress func(cases int)) (differences []Difference, err error) {
 	err = s.View(ctx, func(r store.Reader) error {
-		v := &verification{reader: r, want: tally{}, oldest: map[string]time.Time{}}
-		if err := v.have.load(ctx, r); err != nil {
+		v := &verification{reader: r, have: newMirror(), want: tally{}, oldest: map[string]time.Time{}}
+		stored, err := readChanges(ctx, r, 0)
+		if err != nil {
 			return err
 		}
-		if err := v.have.restorePolicy(); err != nil {
-			return err
+		if stored.policyErr != nil {
+			return stored.policyErr
 		}
+		v.have.take(stored)
+		v.revisions(stored)
 		if err := v.cases(ctx, progress); err != nil {
 			return err
 		}
@@ -51,6 +54,27 @@ func Verify(ctx context.Context, s store.Store, progress func(cases int)) (diffe
 		return nil, fmt.Errorf("verifying the ledger: %w", err)
 	}
 	return differences, nil
+}
+
+// revisions compares those of the rows with that of the storage: what is beyond it would be missed by
+// whoever follows.
+func (v *verification) revisions(stored *changes) {
+	check := func(what string, revision int64) {
+		if revision < 1 || revision > stored.head.Revision {
+			v.differ("the revision of "+what, revision, fmt.Sprintf("1 to %d", stored.head.Revision))
+		}
+	}
+	for i := range stored.figures {
+		check(strings.ReplaceAll(stored.figures[i].Key, separator, "/"), stored.figures[i].Revision)
+	}
+	for _, c := range stored.channels {
+		check("channel "+c.row.Name, c.row.Revision)
+	}
+	for i, one := range v.have.lives {
+		if check("a replica's beginning", one.Since); i > 0 && one.Since <= v.have.lives[i-1].Since {
+			v.differ("the order of the replicas' beginnings", one.Since, fmt.Sprintf("above %d", v.have.lives[i-1].Since))
+		}
+	}
 }
 
 type verification struct {
@@ -234,7 +258,7 @@ func recountable(figures tally) tally {
 
 // figures compares what is stored with the recount.
 func (v *verification) figures() {
-	have := recountable(v.have.figures.byKey)
+	have := recountable(v.have.figures.tally())
 	keys := map[figureKey]bool{}
 	for _, t := range []tally{have, v.want} {
 		for k := range t {

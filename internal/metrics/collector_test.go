@@ -59,7 +59,7 @@ func city() Ledger {
 			},
 		},
 		Summary: &ledgerapi.Summary{
-			Sequence: 7, At: now.Add(-time.Second), Watermark: now.Add(-2 * time.Second),
+			Position: ledgerapi.Position{Sequence: 7}, At: now.Add(-time.Second), Watermark: now.Add(-2 * time.Second),
 			Channels: map[string]ledgerapi.ChannelSummary{
 				"dsw": {
 					Unanswered: 3, Overdue: 1, OldestUnansweredAt: ago(time.Hour), LastEventAt: ago(time.Minute), ObservedThrough: ago(30 * time.Second),

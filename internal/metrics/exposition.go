@@ -54,7 +54,7 @@ func (e *exposition) render(before rendered, claims claims) rendered {
 	e.hours(calendars)
 	e.momentary()
 	view := owned + "\n" + e.viewKey()
-	if before.summary == summary && before.policy == e.ledger.Policy && before.view == view {
+	if before.summary.SameFigures(summary) && before.policy == e.ledger.Policy && before.view == view {
 		return before
 	}
 	lasting := &exposition{collector: e.collector, ledger: e.ledger, now: e.now, channels: e.channels}

@@ -178,7 +178,7 @@ func (s *Site) Hook(channel string) string {
 
 // Received is how many events of the channel the ledger has taken, by its own counters.
 func (s *Site) Received(ctx context.Context, channel string) (int64, error) {
-	summary, _, err := s.Operator.Summary(ctx, -1, 0)
+	summary, err := s.Operator.Summary(ctx, ledgerapi.Position{}, 0)
 	if err != nil {
 		return 0, err
 	}

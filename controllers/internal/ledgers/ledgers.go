@@ -24,7 +24,7 @@ import (
 
 // API is the part of the ledger's client that the operator uses.
 type API interface {
-	Summary(ctx context.Context, after int64, wait time.Duration) (summary *ledgerapi.Summary, changed bool, err error)
+	Summary(ctx context.Context, after ledgerapi.Position, wait time.Duration) (*ledgerapi.Summary, error)
 	PutPolicy(ctx context.Context, document policy.Document) (ledgerapi.PolicyStatus, error)
 	CloseIdleConnections()
 }
@@ -97,9 +97,11 @@ type ledger struct {
 	policy, applied *policy.Document
 	putAt           time.Time // when applied was handed over
 
-	summary            *ledgerapi.Summary
-	readAt, answeredAt time.Time
-	problem            string
+	// read is what the ledger has said, and summary all of it, to be looked at under the lock only.
+	read       ledgerapi.View
+	summary    *ledgerapi.Summary
+	answeredAt time.Time
+	problem    string
 }
 
 // New makes an empty Set.
@@ -298,7 +300,7 @@ func (s *Set) Export() []metrics.Ledger {
 	for _, l := range s.known {
 		export = append(export, metrics.Ledger{
 			Namespace: l.key.Namespace, Name: l.key.Name,
-			Policy: l.policy, Summary: l.summary, ReadAt: l.readAt, AnsweredAt: l.answeredAt,
+			Policy: l.policy, Summary: l.read.Summary(), ReadAt: l.answeredAt, AnsweredAt: l.answeredAt,
 		})
 	}
 	slices.SortFunc(export, func(a, b metrics.Ledger) int {

@@ -69,7 +69,7 @@ func (s *ledgerStub) requests() int {
 	return s.asked
 }
 
-func (s *ledgerStub) Summary(ctx context.Context, after int64, wait time.Duration) (*ledgerapi.Summary, bool, error) {
+func (s *ledgerStub) Summary(ctx context.Context, after ledgerapi.Position, wait time.Duration) (*ledgerapi.Summary, error) {
 	s.mu.Lock()
 	s.asked++
 	s.mu.Unlock()
@@ -81,21 +81,22 @@ func (s *ledgerStub) Summary(ctx context.Context, after int64, wait time.Duratio
 		switch {
 		case hang:
 		case err != nil:
-			return nil, false, err
-		case state.Sequence != after:
-			state.At = time.Now()
-			return &state, true, nil
+			return nil, err
+		case state.Sequence != after.Sequence:
+			// A stub that remembers nothing says that every channel has changed.
+			state.At, state.Since = time.Now(), after.Sequence
+			return &state, nil
 		}
 		select {
 		case <-changed:
 		case <-over:
 			if !hang {
-				return nil, false, nil
+				return &ledgerapi.Summary{Position: after, Since: after.Sequence, At: time.Now(), Policy: state.Policy}, nil
 			}
 		case <-limit:
-			return nil, false, context.DeadlineExceeded
+			return nil, context.DeadlineExceeded
 		case <-ctx.Done():
-			return nil, false, ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
 }

@@ -19,14 +19,9 @@ const (
 	longPoll = 2 * time.Second
 	// requestTimeout is for one request, longPoll not included.
 	requestTimeout = 4 * time.Second
-	// refreshEvery is when the whole summary is read although nothing has changed: its watermark moves
-	// all the time.
-	refreshEvery = 15 * time.Second
-	// A reading is followed by a pause, longer for a large summary: reading it costs as much as it holds.
-	// A breach is to be seen within two seconds all the same.
-	pauseLeast     = 500 * time.Millisecond
-	pausePerSeries = 5 * time.Microsecond
-	pauseMost      = time.Second
+	// pause is what follows an answer: what changes meanwhile comes together. A breach is to be seen within
+	// a second of its due instant.
+	pause = 500 * time.Millisecond
 	// retryAfter is the time between two attempts at a ledger that does not answer.
 	retryAfter = time.Second
 )
@@ -52,32 +47,25 @@ func (s *Set) stopPolling(l *ledger) {
 	}
 }
 
-// poll reads a ledger until ctx ends.
+// poll reads a ledger until ctx ends: everything at first, then what has changed. Whichever replica
+// answers, and after a restart too, the ledger tells from the position whether changes are enough.
 func (s *Set) poll(ctx context.Context, l *ledger, api API) {
-	var after int64
-	var readAt time.Time
+	s.mu.Lock()
+	after := l.read.Position()
+	s.mu.Unlock()
 	for ctx.Err() == nil {
 		started := s.options.Now()
-		if started.Sub(readAt) >= refreshEvery {
-			after = 0
-		}
-		summary, changed, err := api.Summary(ctx, after, longPoll)
+		summary, err := api.Summary(ctx, after, longPoll)
 		answered := s.options.Now()
-		wait := pauseLeast
+		wait := pause
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
 			s.failed(l, err)
-			// A ledger that was restarted may count its changes anew.
-			after, wait = 0, retryAfter
-		case changed:
-			after, readAt = summary.Sequence, answered
-			s.read(l, summary, started, answered)
-			series := len(summary.Series) + len(summary.Clocks) + len(summary.Histogram)
-			wait = min(pauseLeast+time.Duration(series)*pausePerSeries, pauseMost)
+			wait = retryAfter
 		default:
-			s.unchanged(l, answered)
+			after = s.take(l, summary, started, answered)
 		}
 		select {
 		case <-ctx.Done():
@@ -86,22 +74,22 @@ func (s *Set) poll(ctx context.Context, l *ledger, api API) {
 	}
 }
 
-func (s *Set) read(l *ledger, summary *ledgerapi.Summary, asked, answered time.Time) {
+// take takes an answer over and returns what to go on after.
+func (s *Set) take(l *ledger, summary *ledgerapi.Summary, asked, answered time.Time) ledgerapi.Position {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l.summary, l.readAt, l.answeredAt, l.problem = summary, answered, answered, ""
-	if l.applied != nil && l.applied.Revision != summary.Policy.Revision && asked.After(l.putAt) {
+	if err := l.read.Apply(summary); err != nil {
+		// What was known stays until everything is read, which is next.
+		s.options.Logger.Error(err, "Failed to follow a ledger", "namespace", l.key.Namespace, "ledger", l.key.Name)
+		return ledgerapi.Position{}
+	}
+	l.summary, l.answeredAt, l.problem = l.read.Latest(), answered, ""
+	if l.applied != nil && l.applied.Revision != l.summary.Policy.Revision && asked.After(l.putAt) {
 		l.applied = nil // the ledger has lost it
 	}
 	l.noteApplied()
 	s.publish(l)
-}
-
-func (s *Set) unchanged(l *ledger, at time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	l.answeredAt, l.problem = at, ""
-	s.publish(l)
+	return l.read.Position()
 }
 
 func (s *Set) failed(l *ledger, err error) {

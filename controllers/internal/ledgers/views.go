@@ -119,7 +119,7 @@ func (l *ledger) channelViews(now time.Time) map[types.NamespacedName]ChannelVie
 			views[key] = ChannelView{LedgerSilent: true}
 			continue
 		}
-		views[key] = channelView(l.summary.Channels[name], channel.Suspended, metrics.LedgerTime(l.summary, l.readAt, now))
+		views[key] = channelView(l.summary.Channels[name], channel.Suspended, metrics.LedgerTime(l.summary, l.answeredAt, now))
 	}
 	return views
 }
@@ -163,7 +163,7 @@ func (l *ledger) ledgerView(now time.Time) LedgerView {
 	view.Problem = ""
 	view.Revision = l.revision()
 	view.FiguresKnown = true
-	at := metrics.LedgerTime(l.summary, l.readAt, now)
+	at := metrics.LedgerTime(l.summary, l.answeredAt, now)
 	if l.policy == nil {
 		view.FiguresKnown = false
 		return view

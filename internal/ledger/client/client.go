@@ -133,22 +133,22 @@ func (c *Client) PutPolicy(ctx context.Context, document policy.Document) (ledge
 	return status, annotate("putting the policy", err)
 }
 
-// Summary is every series of the ledger, once its sequence is past after or wait has gone by;
-// changed is false when it is not (and then the summary is empty). wait is at most a minute.
-func (c *Client) Summary(ctx context.Context, after int64, wait time.Duration) (summary *ledgerapi.Summary, changed bool, err error) {
-	query := url.Values{"after": {strconv.FormatInt(after, 10)}, "wait": {wait.String()}}
-	summary = new(ledgerapi.Summary)
+// Summary is what has changed in the ledger after a position, once anything has or wait has gone by; or
+// everything, at once, for the zero Position and where changes are not enough (see ledgerapi.Summary). wait
+// is at most a minute.
+func (c *Client) Summary(ctx context.Context, after ledgerapi.Position, wait time.Duration) (*ledgerapi.Summary, error) {
+	query := url.Values{"wait": {wait.String()}}
+	if after != (ledgerapi.Position{}) {
+		query.Set("after", strconv.FormatInt(after.Sequence, 10))
+		query.Set("epoch", after.Epoch)
+	}
+	summary := new(ledgerapi.Summary)
 	ctx, cancel := context.WithTimeout(ctx, wait+c.timeout)
 	defer cancel()
-	err = c.send(ctx, call{http.MethodGet, "/v1/summary", query, nil, summary})
-	var answer *Error
-	switch {
-	case errors.As(err, &answer) && answer.Status == http.StatusNotModified:
-		return nil, false, nil
-	case err != nil:
-		return nil, false, annotate("reading the summary", err)
+	if err := c.send(ctx, call{http.MethodGet, "/v1/summary", query, nil, summary}); err != nil {
+		return nil, annotate("reading the summary", err)
 	}
-	return summary, true, nil
+	return summary, nil
 }
 
 // CasesQuery says which cases are wanted; the zero value is all of them.

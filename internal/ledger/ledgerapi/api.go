@@ -7,7 +7,7 @@
 //	GET  /v1/channels/{channel}          → ChannelState                    (worker)
 //	GET  /v1/channels/{channel}/cases    → CaseList, ?state=open&after=…   (worker, operator)
 //	PUT  /v1/policy                      policy.Document → PolicyStatus    (operator)
-//	GET  /v1/summary                     → Summary, ?after=N&wait=10s      (operator)
+//	GET  /v1/summary                     → Summary, ?after=…&epoch=…&wait=… (operator)
 //	GET  /v1/cases                       → CaseList, ?channel=…&state=…    (operator)
 //
 // An error is an Error with the HTTP status that fits: 400 for what can never be accepted, 401 and
@@ -182,103 +182,6 @@ type PolicyStatus struct {
 type Progress struct {
 	Done int64 `json:"done"`
 	ToGo int64 `json:"toGo"`
-}
-
-// Summary is every series of one ledger. It is kept with each write; reading it costs what it holds
-// and not what the backlog holds.
-type Summary struct {
-	// Sequence grows with every change; ?after=Sequence&wait=10s returns when it has grown (or 304 after the wait).
-	Sequence int64     `json:"sequence"`
-	At       time.Time `json:"at"`
-	// Watermark is the instant through which due and warning instants have been looked at.
-	Watermark time.Time                 `json:"watermark"`
-	Policy    PolicyStatus              `json:"policy"`
-	Channels  map[string]ChannelSummary `json:"channels"`
-	Series    []Series                  `json:"series"`
-	Clocks    []ClockSeries             `json:"clocks"`
-	Histogram []HistogramSeries         `json:"histograms,omitempty"`
-	Spillover []SpilloverSeries         `json:"spillovers,omitempty"`
-}
-
-// ChannelSummary is what the ledger knows of one channel.
-type ChannelSummary struct {
-	Unanswered         int64      `json:"unanswered"`
-	Overdue            int64      `json:"overdue"`
-	Received           int64      `json:"received"`
-	Answered           int64      `json:"answered"`
-	OldestUnansweredAt *time.Time `json:"oldestUnansweredAt,omitempty"`
-	LastEventAt        *time.Time `json:"lastEventAt,omitempty"`
-	ObservedThrough    *time.Time `json:"observedThrough,omitempty"`
-	// ReportedAt is when a worker last reported; nil is never, and then nothing is known of the channel.
-	ReportedAt    *time.Time       `json:"reportedAt,omitempty"`
-	State         SourceState      `json:"state,omitempty"`
-	Reason        Reason           `json:"reason,omitempty"`
-	Message       string           `json:"message,omitempty"`
-	LastSuccessAt *time.Time       `json:"lastSuccessAt,omitempty"`
-	Accepted      int64            `json:"accepted"`
-	Duplicate     int64            `json:"duplicate"`
-	Rejected      int64            `json:"rejected"`
-	Errors        map[Reason]int64 `json:"errors,omitempty"`
-	// BeyondCoverage counts open clocks whose due instant lies past their calendar's coverage.
-	BeyondCoverage int64 `json:"beyondCoverage,omitempty"`
-	// Corrections counts verdicts that late evidence changed, by clock.
-	Corrections map[string]int64 `json:"corrections,omitempty"`
-}
-
-// Series are the figures of one channel and set of dimensions.
-type Series struct {
-	Channel string `json:"channel"`
-	complaint.Dimensions
-	Unanswered    int64 `json:"unanswered"`
-	AwaitingReply int64 `json:"awaitingReply"`
-	Received      int64 `json:"received"`
-	Answered      int64 `json:"answered"`
-}
-
-// ClockSeries are the figures of one clock within a Series.
-type ClockSeries struct {
-	Channel string `json:"channel"`
-	complaint.Dimensions
-	SLA       string `json:"sla"`
-	Clock     string `json:"clock"`
-	DueSoon   int64  `json:"dueSoon"`
-	Overdue   int64  `json:"overdue"`
-	Met       int64  `json:"met"`
-	Breached  int64  `json:"breached"`
-	Cancelled int64  `json:"cancelled"`
-}
-
-// HistogramSeries are the times to the stop of a clock.
-type HistogramSeries struct {
-	Channel  string `json:"channel"`
-	Priority string `json:"priority"`
-	Clock    string `json:"clock"`
-	// Working is true for time inside the calendar's hours, false for wall time.
-	Working bool `json:"working"`
-	// Buckets are the cumulative counts at BucketBounds; Count includes what lies above the last.
-	Buckets []int64 `json:"buckets"`
-	Count   int64   `json:"count"`
-	Sum     float64 `json:"sum"` // seconds
-	// Native are the same times in exponential buckets, in the order of their indices; none when the
-	// ledger holds times that it counted before it kept these buckets.
-	Native []NativeBucket `json:"native,omitempty"`
-}
-
-// BucketBounds are the upper bounds, in seconds, of every HistogramSeries: from half a minute, the
-// scale of an emergency call, to sixty days, the longest promise of the older rules.
-func BucketBounds() []float64 {
-	const minute, hour, day = 60, 3600, 86400
-	return []float64{
-		30, 2 * minute, 5 * minute, 15 * minute, 30 * minute, hour, 2 * hour, 4 * hour, 8 * hour,
-		day, 2 * day, 3 * day, 5 * day, 7 * day, 14 * day, 30 * day, 60 * day,
-	}
-}
-
-// SpilloverSeries counts complaints that came back on another channel.
-type SpilloverSeries struct {
-	From  string `json:"from"`
-	To    string `json:"to"`
-	Count int64  `json:"count"`
 }
 
 // Error is the body of every answer that is not a success.

@@ -92,7 +92,7 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) channelState(w http.ResponseWriter, r *http.Request) {
-	state, err := s.ledger.State(r.PathValue("channel"))
+	state, err := s.ledger.State(r.Context(), r.PathValue("channel"))
 	if err != nil {
 		s.refused(w, r, err)
 		return
@@ -115,10 +115,10 @@ func (s *Server) putPolicy(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) summary(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	after, wait := int64(-1), time.Duration(0)
+	after, wait := ledgerapi.Position{Epoch: query.Get("epoch")}, time.Duration(0)
 	var err error
 	if text := query.Get("after"); text != "" {
-		if after, err = strconv.ParseInt(text, 10, 64); err != nil {
+		if after.Sequence, err = strconv.ParseInt(text, 10, 64); err != nil {
 			fail(w, http.StatusBadRequest, "after: must be the sequence of a summary")
 			return
 		}
@@ -140,13 +140,12 @@ func (s *Server) summary(w http.ResponseWriter, r *http.Request) {
 	}()
 	summary, err := s.ledger.Summary(ctx, after, min(wait, maxWait))
 	switch {
-	case err != nil && r.Context().Err() == nil:
-		unavailable(w, 1, "the ledger is stopping, try again")
-	case err != nil: // who asked has gone
-	case summary == nil:
-		w.WriteHeader(http.StatusNotModified)
-	default:
+	case err == nil:
 		answer(w, http.StatusOK, summary)
+	case r.Context().Err() == nil && ctx.Err() != nil:
+		unavailable(w, 1, "the ledger is stopping, try again")
+	default:
+		s.refused(w, r, err)
 	}
 }
 

@@ -58,17 +58,18 @@ func TestTheWholeAPIThroughTheClient(t *testing.T) {
 	if err != nil || len(all.Cases) != 2 {
 		t.Errorf("All cases are %+v, error %v; want 2", all, err)
 	}
-	summary, changed, err := operator.Summary(ctx, -1, 0)
-	if err != nil || !changed || summary.Channels["dsw"].Unanswered != 2 || summary.Channels["dsw"].State != ledgerapi.SourceConnected {
-		t.Fatalf("The summary is %+v, changed %v, error %v", summary, changed, err)
+	summary, err := operator.Summary(ctx, ledgerapi.Position{}, 0)
+	if err != nil || summary.Channels["dsw"].Unanswered != 2 || summary.Channels["dsw"].State != ledgerapi.SourceConnected {
+		t.Fatalf("The summary is %+v, error %v", summary, err)
 	}
-	if _, changed, err = operator.Summary(ctx, summary.Sequence, time.Millisecond); changed || err != nil {
-		t.Errorf("The summary changed %v, error %v; want neither", changed, err)
+	same, err := operator.Summary(ctx, summary.Position, time.Millisecond)
+	if err != nil || same.Position != summary.Position || same.Since != summary.Sequence || len(same.Channels) != 0 {
+		t.Errorf("After nothing the summary is %+v, error %v; want no change", same, err)
 	}
 	waited := make(chan int64, 1)
 	go func() {
-		s, changed, err := operator.Summary(context.WithoutCancel(ctx), summary.Sequence, time.Minute)
-		if err != nil || !changed {
+		s, err := operator.Summary(context.WithoutCancel(ctx), summary.Position, time.Minute)
+		if err != nil || s.Since != summary.Sequence {
 			waited <- -1
 			return
 		}
@@ -126,7 +127,10 @@ func TestWhoMayDoWhat(t *testing.T) {
 			_, err := c.PutPolicy(ctx, sitePolicy())
 			return err
 		},
-		"summary": func(c *client.Client, ctx context.Context) error { _, _, err := c.Summary(ctx, -1, 0); return err },
+		"summary": func(c *client.Client, ctx context.Context) error {
+			_, err := c.Summary(ctx, ledgerapi.Position{}, 0)
+			return err
+		},
 	}
 	want := map[string]map[string]int{
 		"append":                       {"operator": 403, "writer": ok, "other": 403},
@@ -163,7 +167,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	// A certificate of another authority does not even get a connection, whatever name it bears.
 	stranger := s.client(t, client.Config{TLS: client.TLS{CAFile: s.caFile, CertFile: strangerCert, KeyFile: strangerKey}})
 	var answered *client.Error
-	if _, _, err := stranger.Summary(t.Context(), -1, 0); err == nil || errors.As(err, &answered) {
+	if _, err := stranger.Summary(t.Context(), ledgerapi.Position{}, 0); err == nil || errors.As(err, &answered) {
 		t.Errorf("A stranger's certificate gives %v; want no connection", err)
 	}
 	// And a client does not talk to a ledger of another authority.
@@ -197,7 +201,7 @@ func TestAFailingStoreIsSaidAndRecoveredFrom(t *testing.T) {
 		if s.ledger.Healthy() == nil {
 			t.Errorf("%s: the ledger says that it is well", name)
 		}
-		if _, _, err := operator.Summary(t.Context(), -1, 0); err != nil {
+		if _, err := operator.Summary(t.Context(), ledgerapi.Position{}, 0); err != nil {
 			t.Errorf("%s: the summary is away with the store: %v", name, err)
 		}
 	}
@@ -216,7 +220,7 @@ func TestAStoppingServerFinishesWhatHasBegun(t *testing.T) {
 	if _, err := operator.PutPolicy(t.Context(), sitePolicy()); err != nil {
 		t.Fatal(err)
 	}
-	summary, _, err := operator.Summary(t.Context(), -1, 0)
+	summary, err := operator.Summary(t.Context(), ledgerapi.Position{}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +233,7 @@ func TestAStoppingServerFinishesWhatHasBegun(t *testing.T) {
 	}()
 	polled := make(chan error, 1)
 	go func() {
-		_, _, err := operator.Summary(context.Background(), summary.Sequence, time.Minute)
+		_, err := operator.Summary(context.Background(), summary.Position, time.Minute)
 		polled <- err
 	}()
 	waitFor(t, "the append to wait", func() bool { return s.ledger.Stats().Waiting > 0 })
@@ -283,7 +287,7 @@ func TestRenewedCertificatesAndTokensNeedNoRestart(t *testing.T) {
 		_ = conn.Close()
 		return true
 	})
-	if _, _, err := operator.Summary(t.Context(), -1, 0); err != nil {
+	if _, err := operator.Summary(t.Context(), ledgerapi.Position{}, 0); err != nil {
 		t.Errorf("The operator with the new certificates: %v", err)
 	}
 	if _, err := worker.Channel(t.Context(), "dsw"); err != nil {

@@ -39,6 +39,8 @@ type Store interface {
 	Update(ctx context.Context, f func(Tx) error) error
 	// View runs f on a snapshot; it waits for no Update and no Update waits for it.
 	View(ctx context.Context, f func(Reader) error) error
+	// Exclusive says that nobody else can write to the storage while the Store is open.
+	Exclusive() bool
 	// Close ends the use; it waits for what is running.
 	Close() error
 }

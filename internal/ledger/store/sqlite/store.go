@@ -162,6 +162,9 @@ func (s *Store) start(c *conn, path string) error {
 	})
 }
 
+// Exclusive implements store.Store: the file is locked.
+func (s *Store) Exclusive() bool { return !s.options.Shared }
+
 // Close implements store.Store.
 func (s *Store) Close() (err error) {
 	s.closing.Do(func() {

@@ -1,0 +1,216 @@
+package ledger
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/tanggap/tanggap/internal/ledger/store"
+)
+
+const (
+	// followEvery is how often a replica that has nothing to do looks for what others have committed, so
+	// that its summary is less than a second behind.
+	followEvery = 300 * time.Millisecond
+	// staleAfter is how long a replica may go without having seen the storage before it no longer says
+	// what it knows: others may have gone on.
+	staleAfter = 3 * time.Second
+	// takeOver is how long the replica that watches may be silent before another one does.
+	takeOver = 3 * time.Second
+	// maxLives bounds the memory of which replicas have written.
+	maxLives = 64
+)
+
+// watch says which of several replicas looks at due instants, and how far it has. There is no such
+// setting where the storage is one ledger's own.
+type watch struct {
+	// Holder is the life that watches; "" is nobody.
+	Holder string `json:"holder,omitempty"`
+	// Watermark is in microseconds since 1970.
+	Watermark int64 `json:"watermark"`
+
+	revision int64
+}
+
+// life is one run of one replica, from its first revision on.
+type life struct {
+	ID    string `json:"id"`
+	Since int64  `json:"since"`
+}
+
+// lives are the latest runs of all replicas in the order of their first revisions. A storage that was
+// put back to an earlier state goes on with a new life, so that a revision together with the life that
+// had begun last stands for one state of the storage and no other.
+type lives []life
+
+// epoch is the life that had begun last.
+func (l lives) epoch() string {
+	if len(l) == 0 {
+		return ""
+	}
+	return l[len(l)-1].ID
+}
+
+// hold reports whether the revision was reached while the life of the epoch was the last to have begun.
+func (l lives) hold(epoch string, revision int64) bool {
+	i := slices.IndexFunc(l, func(one life) bool { return one.ID == epoch })
+	return i >= 0 && l[i].Since <= revision && (i == len(l)-1 || revision < l[i+1].Since)
+}
+
+func (l lives) with(id string, since int64) lives {
+	return append(slices.Clone(l[max(len(l)-maxLives+1, 0):]), life{id, since})
+}
+
+// recorder notes whether a transaction writes anything.
+type recorder struct {
+	store.Tx
+	wrote bool
+}
+
+func (r *recorder) InsertEvents(ctx context.Context, events []store.Event) ([]bool, error) {
+	r.wrote = r.wrote || len(events) > 0
+	return r.Tx.InsertEvents(ctx, events)
+}
+
+func (r *recorder) ReplaceEvents(ctx context.Context, events []store.Event) error {
+	r.wrote = r.wrote || len(events) > 0
+	return r.Tx.ReplaceEvents(ctx, events)
+}
+
+func (r *recorder) PutCases(ctx context.Context, cases []store.Case) error {
+	r.wrote = r.wrote || len(cases) > 0
+	return r.Tx.PutCases(ctx, cases)
+}
+
+func (r *recorder) AddFigures(ctx context.Context, figures []store.Figures) error {
+	r.wrote = r.wrote || len(figures) > 0
+	return r.Tx.AddFigures(ctx, figures)
+}
+
+func (r *recorder) PutChannels(ctx context.Context, channels []store.Channel) error {
+	r.wrote = r.wrote || len(channels) > 0
+	return r.Tx.PutChannels(ctx, channels)
+}
+
+func (r *recorder) PutSetting(ctx context.Context, name string, value []byte) error {
+	r.wrote = true
+	return r.Tx.PutSetting(ctx, name, value)
+}
+
+// catchUp brings the mirror to what others have committed, and to what was committed although the
+// commit seemed to fail. Within an Update nobody else commits; what it reads is never undone.
+func (l *Ledger) catchUp(ctx context.Context, r store.Reader) error {
+	head, err := r.Head(ctx)
+	if err != nil {
+		return err
+	}
+	if head.Revision == l.revision {
+		l.synced(nil)
+		return nil
+	}
+	since := l.revision
+	if head.Revision < since {
+		l.log.Error("The storage was put back to an earlier state while the ledger ran", "revision", head.Revision, "known", since)
+		since = 0
+	}
+	c, err := readChanges(ctx, r, since)
+	if err != nil {
+		return err
+	}
+	if c.policyErr != nil {
+		// A newer version of the program may refuse what an older one took. Until the operator has sent the
+		// policy again, and was told why it is refused, no channel is known and no case is judged.
+		l.log.Error("Could not use the stored policy", "error", c.policyErr)
+	}
+	l.synced(func() {
+		if since == 0 {
+			l.mirror = newMirror()
+		}
+		visible := l.visible
+		l.take(c)
+		if c.watch != nil {
+			l.watchedAt = l.now()
+		}
+		if l.visible != visible {
+			l.wake()
+		}
+	})
+	return nil
+}
+
+// synced notes that the mirror is that of the storage, once change has made it so.
+func (l *Ledger) synced(change func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.syncedAt = l.now()
+	if change != nil {
+		change()
+	}
+}
+
+// reach catches up if the mirror is behind a revision that another replica has spoken of, so that who
+// asks one and then the other is never told of an earlier state.
+func (l *Ledger) reach(ctx context.Context, revision int64) error {
+	l.mu.RLock()
+	behind := l.shared && revision > l.revision
+	l.mu.RUnlock()
+	if !behind {
+		return nil
+	}
+	return l.sync(ctx)
+}
+
+// sync catches up with all that was committed before.
+func (l *Ledger) sync(ctx context.Context) error {
+	return l.do(ctx, &request{job: func(context.Context, *transaction) error { return nil }})
+}
+
+// follow catches up while there is nothing else to do.
+func (l *Ledger) follow(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, staleAfter)
+	defer cancel()
+	err := l.store.View(ctx, func(r store.Reader) error { return l.catchUp(ctx, r) })
+	l.mu.Lock()
+	before := l.lost
+	l.lost = err
+	l.mu.Unlock()
+	switch {
+	case err != nil && before == nil:
+		l.log.Error("Could not see what other replicas store", "error", err)
+	case err == nil && before != nil:
+		l.log.Info("Saw again what other replicas store")
+	}
+}
+
+// current is nil while the mirror is that of the storage, or nobody else can have changed the storage.
+// The caller holds mu.
+func (l *Ledger) current() error {
+	if !l.shared || l.now().Sub(l.syncedAt) <= staleAfter {
+		return nil
+	}
+	r := refuse(Unavailable, "the ledger has not reached its storage for %v and may not know what other replicas have stored", staleAfter)
+	r.RetryAfter = retryAfter
+	return r
+}
+
+// leads reports whether this replica is the one that watches, or is to take that over. The caller holds
+// mu, or is the goroutine of Run.
+func (l *Ledger) leads() bool {
+	return !l.shared || l.watch.Holder == l.life || l.watch.Holder == "" || l.now().Sub(l.watchedAt) > takeOver
+}
+
+// resign lets another replica watch at once, and not after a time of silence.
+func (l *Ledger) resign(ctx context.Context) {
+	if !l.shared {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), staleAfter)
+	defer cancel()
+	// When it fails the others take over all the same, a little later.
+	_ = l.do(ctx, &request{job: func(_ context.Context, t *transaction) error {
+		if t.before.watch.Holder == l.life {
+			t.watch = &watch{Watermark: t.before.watch.Watermark}
+		}
+		return nil
+	}})
+}
