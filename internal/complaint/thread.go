@@ -19,7 +19,7 @@ type Thread struct {
 	// Quoted are the IDs of events that the event belongs to; the first that is known decides.
 	Quoted []string `json:"quoted,omitempty"`
 	// WindowSeconds is how long after a word of either side a message of the Reporter still belongs to the
-	// same case.
+	// same case; with 0 only a quoted event decides, as where people write in threads.
 	WindowSeconds int64 `json:"windowSeconds"`
 }
 

@@ -170,7 +170,7 @@ func (k *talk) find(e *store.Event, ask thread) string {
 		return known // it is a repetition
 	}
 	c := k.quoted(e, ask.ask)
-	if c == nil && e.Kind != complaint.KindRedacted {
+	if c == nil && ask.ask.WindowSeconds > 0 && e.Kind != complaint.KindRedacted {
 		// Only the case of what is taken back may lose its content.
 		c = choose(k.of[string(e.Pseudonym)], &e.Event, ask.ask.Window())
 	}

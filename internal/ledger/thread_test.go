@@ -31,6 +31,12 @@ func told(person, id string, minute int, quoted ...string) complaint.Event {
 	return e
 }
 
+// alone lets a message belong to a case by what it quotes alone.
+func alone(e complaint.Event) complaint.Event {
+	e.Thread.WindowSeconds = 0
+	return e
+}
+
 // takenBack is a Redacted of what id was.
 func takenBack(person, id string, minute int) complaint.Event {
 	e := said(person, "redacted/"+id, minute, id)
@@ -89,6 +95,10 @@ func TestMessagesOfAPersonFindTheirCase(t *testing.T) {
 		},
 		"with a quote of an old case": {
 			[]complaint.Event{said(ani, "1", 0), said(ani, "2", 300), said(ani, "3", 301, "1")}, [][]string{{"1", "3"}, {"2"}},
+		},
+		"without a window by what is quoted alone": {
+			[]complaint.Event{alone(said(ani, "1", 0)), alone(said(ani, "2", 0)), alone(said(budi, "3", 5, "0", "1")), alone(told(ani, "4", 6, "2"))},
+			[][]string{{"1", "3"}, {"2", "4"}},
 		},
 		"with a quote that nobody knows": {
 			[]complaint.Event{said(ani, "1", 0), said(ani, "2", 5, "0")}, [][]string{{"1", "2"}},
