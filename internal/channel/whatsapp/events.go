@@ -42,19 +42,12 @@ type translator struct {
 // result is what a delivery comes to.
 type result struct {
 	events   []complaint.Event
-	problems []problem
-}
-
-// problem is something that never became an event.
-type problem struct {
-	reason  ledgerapi.Reason
-	message string
-	items   int
+	problems []push.Problem
 }
 
 // failed notes an item that makes no sense. The error names what is wrong and holds nothing of it.
 func (r *result) failed(what string, err error) {
-	r.problems = append(r.problems, problem{ledgerapi.ReasonInvalidEvent, what + ": " + err.Error(), 1})
+	r.problems = append(r.problems, push.Problem{Reason: ledgerapi.ReasonInvalidEvent, Message: what + ": " + err.Error(), Items: 1})
 }
 
 // translate says what has happened by a body. The error is of a body that cannot be read at all.
@@ -65,7 +58,7 @@ func (t *translator) translate(body []byte) (*result, error) {
 	}
 	r := &result{}
 	if d.Object != objectAccount {
-		r.problems = append(r.problems, problem{ledgerapi.ReasonInvalidBody, "the delivery is not about WhatsApp: subscribe this endpoint to the object " + objectAccount + " only", 1})
+		r.problems = append(r.problems, push.Problem{Reason: ledgerapi.ReasonInvalidBody, Message: "the delivery is not about WhatsApp: subscribe this endpoint to the object " + objectAccount + " only", Items: 1})
 		return r, nil
 	}
 	for i := range d.Entry {
@@ -110,7 +103,7 @@ func (t *translator) change(r *result, v *value) {
 		r.add("a status")(t.status(&s))
 	}
 	for _, e := range v.Errors {
-		r.problems = append(r.problems, problem{ledgerapi.ReasonServerError, fmt.Sprintf("WhatsApp reports the error %d; Meta's list of error codes explains it", e.Code), 0})
+		r.problems = append(r.problems, push.Problem{Reason: ledgerapi.ReasonServerError, Message: fmt.Sprintf("WhatsApp reports the error %d; Meta's list of error codes explains it", e.Code)})
 	}
 }
 

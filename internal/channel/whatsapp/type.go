@@ -9,7 +9,6 @@
 package whatsapp
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
@@ -38,9 +37,7 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 	if spec == nil {
 		return nil, field.Errorf("whatsapp", "must be set when type is whatsapp")
 	}
-	signature, err := push.NewHMAC(&v1alpha1.HMACVerification{
-		Header: "X-Hub-Signature-256", Algorithm: "SHA256", Encoding: "Hex", Prefix: "sha256=", SecretRefs: spec.AppSecretSecretRefs,
-	}, settings.Credential, settings.Now)
+	signature, err := push.NewHubSignature(spec.AppSecretSecretRefs, settings.Credential, settings.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -87,9 +84,6 @@ type source struct {
 	// sender is nil where replies are not allowed.
 	sender *sender
 }
-
-// Handler implements channel.Pusher.
-func (s *source) Handler(sink channel.Sink) http.Handler { return &handler{source: s, sink: sink} }
 
 // UsualDelay implements channel.Pusher.
 func (s *source) UsualDelay() time.Duration { return s.usualDelay }
