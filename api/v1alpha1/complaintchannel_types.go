@@ -32,7 +32,7 @@ type ComplaintChannel struct {
 
 // ComplaintChannelSpec is the channel.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.worker) || !has(self.worker.replicas) || self.worker.replicas <= 1 || self.source.type in ['webhook', 'whatsapp', 'sms']",message="worker.replicas: a source that is polled has one reader, so at most 1"
+// +kubebuilder:validation:XValidation:rule="!has(self.worker) || !has(self.worker.replicas) || self.worker.replicas <= 1 || self.source.type in ['webhook', 'whatsapp', 'sms', 'meta']",message="worker.replicas: a source that is polled has one reader, so at most 1"
 type ComplaintChannelSpec struct {
 	// source is where the complaints come from.
 	// +required
@@ -83,7 +83,7 @@ type WorkerSpec struct {
 
 // SourceType is a kind of source; it is also the name of the member that configures it.
 //
-// +kubebuilder:validation:Enum=rest;webhook;open311;x;whatsapp;telegram;sms
+// +kubebuilder:validation:Enum=rest;webhook;open311;x;whatsapp;telegram;sms;meta
 type SourceType string
 
 // The kinds of source.
@@ -95,6 +95,7 @@ const (
 	SourceWhatsApp SourceType = "whatsapp"
 	SourceTelegram SourceType = "telegram"
 	SourceSMS      SourceType = "sms"
+	SourceMeta     SourceType = "meta"
 )
 
 // ChannelSource is where complaints come from: type, and exactly the member of that name.
@@ -106,6 +107,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.whatsapp) == (self.type == 'whatsapp')",message="whatsapp must be set when type is whatsapp, and only then"
 // +kubebuilder:validation:XValidation:rule="has(self.telegram) == (self.type == 'telegram')",message="telegram must be set when type is telegram, and only then"
 // +kubebuilder:validation:XValidation:rule="has(self.sms) == (self.type == 'sms')",message="sms must be set when type is sms, and only then"
+// +kubebuilder:validation:XValidation:rule="has(self.meta) == (self.type == 'meta')",message="meta must be set when type is meta, and only then"
 // +union
 type ChannelSource struct {
 	// type of the source.
@@ -133,13 +135,17 @@ type ChannelSource struct {
 	// sms receives the text messages of numbers at Twilio.
 	// +optional
 	SMS *SMSSource `json:"sms,omitempty"`
+	// meta receives comments, mentions and messages of a Facebook Page and an Instagram account.
+	// +optional
+	Meta *MetaSource `json:"meta,omitempty"`
 }
 
-// Pushed reports whether others deliver to the source, and nobody polls it. Of some types it depends on
-// how the specification lets complaints arrive.
+// Pushed reports whether others deliver to the source, so that it has an endpoint and any number of workers
+// may take deliveries side by side; it may be polled besides. Of some types it depends on how the specification
+// lets complaints arrive.
 func (s *ChannelSource) Pushed() bool {
 	switch s.Type {
-	case SourceWebhook, SourceWhatsApp, SourceSMS:
+	case SourceWebhook, SourceWhatsApp, SourceSMS, SourceMeta:
 		return true
 	default:
 		return false

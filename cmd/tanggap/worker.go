@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/channel/meta"
 	"github.com/tanggap/tanggap/internal/channel/open311"
 	"github.com/tanggap/tanggap/internal/channel/rest"
 	"github.com/tanggap/tanggap/internal/channel/sms"
@@ -82,6 +83,7 @@ func sourceTypes() ([]channel.Type, error) {
 		x.Type{},
 		telegram.Type{},
 		sms.Type{},
+		meta.Type{},
 	}, nil
 }
 

@@ -83,6 +83,20 @@ spec:
     telegram:
       botTokenSecretRef: {name: bot, key: token}
 `
+	metaPage = `
+apiVersion: tanggap.dev/v1alpha1
+kind: ComplaintChannel
+metadata: {name: deputy-mayor-meta}
+spec:
+  source:
+    type: meta
+    meta:
+      appID: "1517776481860000"
+      pageID: "102000000000001"
+      appSecretSecretRefs: [{name: meta, key: app-secret}]
+      verifyTokenSecretRef: {name: meta, key: verify-token}
+      accessTokenSecretRef: {name: meta, key: access-token}
+`
 	sla = `
 apiVersion: tanggap.dev/v1alpha1
 kind: ResponseSLA
@@ -132,6 +146,8 @@ func xPatch(member string) string { return "spec: {source: {x: {" + member + "}}
 
 func chatPatch(member string) string { return "spec: {source: {whatsapp: {" + member + "}}}" }
 
+func metaPatch(member string) string { return "spec: {source: {meta: {" + member + "}}}" }
+
 func telegramPatch(member string) string { return "spec: {source: {telegram: {" + member + "}}}" }
 
 func eventPatch(event string) string { return restPatch("mapping: {events: [" + event + "]}") }
@@ -149,6 +165,9 @@ func goodManifests() map[string]badManifest {
 		"a bot on Telegram with a group of the staff": {manifest: telegramBot, patch: telegramPatch(`staffGroupID: "-1001234567890"`)},
 		"a WhatsApp channel":                          {manifest: whatsapp},
 		"a WhatsApp channel with many workers":        {manifest: whatsapp, patch: `spec: {worker: {replicas: 8}}`},
+		"a Facebook Page":                             {manifest: metaPage},
+		"a Facebook Page with many workers":           {manifest: metaPage, patch: `spec: {worker: {replicas: 8}}`},
+		"an Instagram account":                        {manifest: metaPage, patch: metaPatch(`pageID: null, instagramAccountID: "17841400000000001", url: "https://graph.instagram.com"`)},
 		"an SLA":                                      {manifest: sla},
 		"a calendar":                                  {manifest: calendar},
 		"a taxonomy":                                  {manifest: taxonomy},
@@ -282,6 +301,18 @@ func badHooks() map[string]badManifest {
 		"cases of a second":                          {whatsapp, chatPatch(`caseWindow: 1s`), "must be between 1m and 744h"},
 		"deliveries that are a day late":             {whatsapp, chatPatch(`usualDelay: 25h`), "must be between 0s and 24h"},
 		"less than Meta sends at once":               {whatsapp, chatPatch(`maxBodyBytes: 262144`), "should be greater than or equal to 3145728"},
+		"a Meta channel without its member":          {metaPage, `spec: {source: {meta: null}}`, "meta must be set when type is meta, and only then"},
+		"a webhook with Meta's member":               {webhook, metaPatch(`appID: "1", pageID: "1", appSecretSecretRefs: [{name: a, key: a}], verifyTokenSecretRef: {name: a, key: b}, accessTokenSecretRef: {name: a, key: c}`), "meta must be set when type is meta, and only then"},
+		"neither a Page nor an account":              {metaPage, metaPatch(`pageID: null`), "pageID, instagramAccountID or both must be set"},
+		"a Page by its name":                         {metaPage, metaPatch(`pageID: pemkotdepok`), "must be an id as Meta's tools show it: digits only, in quotes, not a name"},
+		"no app of Meta":                             {metaPage, metaPatch(`appID: null`), "spec.source.meta.appID"},
+		"comments that nobody signed":                {metaPage, metaPatch(`appSecretSecretRefs: []`), "should have at least 1 items"},
+		"a Page that nobody may read":                {metaPage, metaPatch(`accessTokenSecretRef: null`), "spec.source.meta.accessTokenSecretRef"},
+		"a version of the Graph API by a number":     {metaPage, metaPatch(`version: "26.0"`), "must be a version of the Graph API such as v26.0"},
+		"an access token instead of a reference":     {metaPage, metaPatch(`accessToken: EAAB`), `unknown field "spec.source.meta.accessToken"`},
+		"a Page that is read all the time":           {metaPage, metaPatch(`reconcile: {interval: 1s}`), "must be between 1m and 24h"},
+		"a Page that is read for the last minute":    {metaPage, metaPatch(`reconcile: {lookback: 1m}`), "must be between 1h and 8784h"},
+		"a bot twice":                                {metaPage, metaPatch(`botAppIDs: ["1", "1"]`), "Duplicate value"},
 		"a body without bounds":                      {webhook, hookPatch(`maxBodyBytes: 1000000000`), "should be less than or equal to 4194304"},
 	}
 }

@@ -78,6 +78,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.LocationMappingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LoginAuth"):
 		return &apiv1alpha1.LoginAuthApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("MetaReconcile"):
+		return &apiv1alpha1.MetaReconcileApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("MetaSource"):
+		return &apiv1alpha1.MetaSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("OAuth2Auth"):
 		return &apiv1alpha1.OAuth2AuthApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Objective"):

@@ -112,6 +112,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.tanggap.tanggap.api.v1alpha1.ChannelSource
   map:
     fields:
+    - name: meta
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.MetaSource
     - name: open311
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.Open311Source
@@ -627,6 +630,93 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
 - name: com.github.tanggap.tanggap.api.v1alpha1.Measure
   scalar: string
+- name: com.github.tanggap.tanggap.api.v1alpha1.MetaID
+  scalar: string
+- name: com.github.tanggap.tanggap.api.v1alpha1.MetaReconcile
+  map:
+    fields:
+    - name: interval
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 10m
+    - name: lookback
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 168h
+    - name: maxPages
+      type:
+        scalar: numeric
+      default: 500
+    - name: overlap
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 10m
+    - name: requestsPerMinute
+      type:
+        scalar: numeric
+      default: 60
+    - name: timeout
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 30s
+- name: com.github.tanggap.tanggap.api.v1alpha1.MetaSource
+  map:
+    fields:
+    - name: accessTokenSecretRef
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+    - name: appID
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.MetaID
+    - name: appSecretSecretRefs
+      type:
+        list:
+          elementType:
+            namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+          elementRelationship: atomic
+    - name: botAppIDs
+      type:
+        list:
+          elementType:
+            namedType: com.github.tanggap.tanggap.api.v1alpha1.MetaID
+          elementRelationship: associative
+    - name: caseWindow
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 24h
+    - name: instagramAccountID
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.MetaID
+    - name: maxBodyBytes
+      type:
+        scalar: numeric
+      default: 4194304
+    - name: pageID
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.MetaID
+    - name: reconcile
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.MetaReconcile
+      default: {}
+    - name: requestsPerSecond
+      type:
+        scalar: numeric
+      default: 500
+    - name: url
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.HTTPURL
+      default: https://graph.facebook.com
+    - name: usualDelay
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 1m
+    - name: verifyTokenSecretRef
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+    - name: version
+      type:
+        scalar: string
+      default: v26.0
 - name: com.github.tanggap.tanggap.api.v1alpha1.OAuth2Auth
   map:
     fields:

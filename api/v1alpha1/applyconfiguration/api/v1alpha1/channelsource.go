@@ -27,6 +27,8 @@ type ChannelSourceApplyConfiguration struct {
 	Telegram *TelegramSourceApplyConfiguration `json:"telegram,omitempty"`
 	// sms receives the text messages of numbers at Twilio.
 	SMS *SMSSourceApplyConfiguration `json:"sms,omitempty"`
+	// meta receives comments, mentions and messages of a Facebook Page and an Instagram account.
+	Meta *MetaSourceApplyConfiguration `json:"meta,omitempty"`
 }
 
 // ChannelSourceApplyConfiguration constructs a declarative configuration of the ChannelSource type for use with
@@ -96,5 +98,13 @@ func (b *ChannelSourceApplyConfiguration) WithTelegram(value *TelegramSourceAppl
 // If called multiple times, the SMS field is set to the value of the last call.
 func (b *ChannelSourceApplyConfiguration) WithSMS(value *SMSSourceApplyConfiguration) *ChannelSourceApplyConfiguration {
 	b.SMS = value
+	return b
+}
+
+// WithMeta sets the Meta field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Meta field is set to the value of the last call.
+func (b *ChannelSourceApplyConfiguration) WithMeta(value *MetaSourceApplyConfiguration) *ChannelSourceApplyConfiguration {
+	b.Meta = value
 	return b
 }
