@@ -30,6 +30,7 @@ type Ledger struct {
 	now        func() time.Time
 	log        *slog.Logger
 	queue      *queue
+	outboxes   outboxes
 
 	// life names this run of the ledger; shared says that other replicas may write to the storage.
 	life   string

@@ -109,12 +109,15 @@ func (t *transaction) advance(ctx context.Context, limit int) (more bool, err er
 	return more, nil
 }
 
-// Expire clears the content of cases whose time has come, in small steps.
+// Expire clears the content of cases whose time has come, and ends replies likewise, in small steps.
 func (l *Ledger) Expire(ctx context.Context) error {
 	for {
 		more := false
 		step := func(ctx context.Context, t *transaction) (err error) {
-			more, err = t.expire(ctx, maintenanceCases)
+			if more, err = t.expire(ctx, maintenanceCases); err != nil || more {
+				return err
+			}
+			more, err = t.tidyReplies(ctx, maintenanceCases)
 			return err
 		}
 		if err := l.do(ctx, &request{job: step}); err != nil || !more {

@@ -9,7 +9,8 @@ import (
 	"github.com/tanggap/tanggap/internal/ledger/store"
 )
 
-// request waits for its part of a transaction. Exactly one of submission, report and job is set.
+// request waits for its part of a transaction: one of submission, report and job, or a job that goes with
+// a submission.
 type request struct {
 	// channel is the lane it waits in; "" is the ledger's own.
 	channel string

@@ -90,7 +90,8 @@ func (t *transaction) run(ctx context.Context, group []*request) error {
 		t.changed[r.channel] = true
 	}
 	for _, r := range group {
-		if r.job != nil {
+		// The job of a submission that was refused has nothing to go with.
+		if r.job != nil && r.err == nil {
 			if err := r.job(ctx, t); err != nil {
 				return err
 			}

@@ -42,6 +42,7 @@ func Channel(object *v1alpha1.ComplaintChannel, writer string) policy.Channel {
 		Calendar:  name(spec.CalendarRef),
 		Taxonomy:  name(spec.TaxonomyRef),
 		Suspended: spec.Suspend,
+		Replies:   spec.Source.Replies(),
 	}
 }
 

@@ -38,6 +38,8 @@ type Channel struct {
 	Taxonomy string `json:"taxonomy,omitempty"`
 	// Suspended channels take no events; their cases and clocks stay.
 	Suspended bool `json:"suspended,omitempty"`
+	// Replies says that the channel's worker may send answers to citizens.
+	Replies bool `json:"replies,omitempty"`
 }
 
 // Retention says how long personal data is kept after a case is closed; Go durations, "" is for ever.

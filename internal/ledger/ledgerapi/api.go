@@ -9,6 +9,12 @@
 //	PUT  /v1/policy                      policy.Document → PolicyStatus    (operator)
 //	GET  /v1/summary                     → Summary, ?after=…&epoch=…&wait=… (operator)
 //	GET  /v1/cases                       → CaseList, ?channel=…&state=…    (operator)
+//	POST /v1/channels/{channel}/replies         ReplyRequest → ReplyStatus (desk)
+//	GET  /v1/channels/{channel}/replies/{reply} → ReplyStatus              (desk)
+//	GET  /v1/channels/{channel}/outbox          → Outbox, ?wait=20s        (worker)
+//	POST /v1/channels/{channel}/outbox/{reply}  ReplyResult → 204          (worker)
+//
+// The desk is whoever may create complaintchannels/reply by the cluster's own roles.
 //
 // An error is an Error with the HTTP status that fits: 400 for what can never be accepted, 401 and
 // 403 for who asks, 404 for a channel the policy does not name, 409 for a cursor another worker has
