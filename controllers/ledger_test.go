@@ -42,6 +42,9 @@ func (tokenIsUser) Review(_ context.Context, token string) (string, error) {
 	return token, nil
 }
 
+// MayReply implements server.TokenReviewer.
+func (tokenIsUser) MayReply(context.Context, string, string) (bool, error) { return false, nil }
+
 // runLedger waits for what the operator makes for a ledger and runs it.
 func runLedger(t *testing.T, namespace, name string) *ledgerPod {
 	t.Helper()

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 	authentication "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	authorization "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -150,16 +151,25 @@ func serveLedger(
 func newReviewer(kubeconfig string) (*tokenreview.Reviewer, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = kubeconfig
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
+	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil)
+	config, err := loaded.ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("finding the API server: %w", err)
+	}
+	namespace, _, err := loaded.Namespace()
+	if err != nil {
+		return nil, fmt.Errorf("finding the namespace: %w", err)
 	}
 	config = rest.AddUserAgent(config, "tanggap-ledger")
 	client, err := authentication.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the API server: %w", err)
 	}
-	return tokenreview.New(client.TokenReviews(), ledgerapi.Audience, time.Now), nil
+	access, err := authorization.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the API server: %w", err)
+	}
+	return tokenreview.New(client.TokenReviews(), access.SubjectAccessReviews(), ledgerapi.Audience, namespace, time.Now), nil
 }
 
 // newLedgerVerifyCommand is `tanggap ledger verify`.

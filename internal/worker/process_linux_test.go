@@ -120,6 +120,8 @@ type everybody struct{}
 
 func (everybody) Review(context.Context, string) (string, error) { return "worker", nil }
 
+func (everybody) MayReply(context.Context, string, string) (bool, error) { return true, nil }
+
 // process is this test binary as another process.
 type process struct {
 	command *exec.Cmd

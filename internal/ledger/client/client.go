@@ -112,6 +112,35 @@ func (c *Client) Channel(ctx context.Context, channel string) (ledgerapi.Channel
 	return state, annotate("reading a channel", err)
 }
 
+// Reply asks for an answer to be sent to the citizen of a case. The same request again is the same reply.
+func (c *Client) Reply(ctx context.Context, channel string, request ledgerapi.ReplyRequest) (ledgerapi.ReplyStatus, error) {
+	var status ledgerapi.ReplyStatus
+	err := c.do(ctx, call{http.MethodPost, channelPath(channel) + "/replies", nil, request, &status})
+	return status, annotate("replying", err)
+}
+
+// ReplyStatus is how a reply fares.
+func (c *Client) ReplyStatus(ctx context.Context, channel, id string) (ledgerapi.ReplyStatus, error) {
+	var status ledgerapi.ReplyStatus
+	err := c.do(ctx, call{http.MethodGet, channelPath(channel) + "/replies/" + url.PathEscape(id), nil, nil, &status})
+	return status, annotate("reading a reply", err)
+}
+
+// Outbox is what the channel's worker has to send, once there is something or wait has gone by. What it
+// is given it is given once.
+func (c *Client) Outbox(ctx context.Context, channel string, wait time.Duration) (ledgerapi.Outbox, error) {
+	ctx, cancel := context.WithTimeout(ctx, wait+c.timeout)
+	defer cancel()
+	var box ledgerapi.Outbox
+	err := c.send(ctx, call{http.MethodGet, channelPath(channel) + "/outbox", url.Values{"wait": {wait.String()}}, nil, &box})
+	return box, annotate("reading the outbox", err)
+}
+
+// ReplyDone says what became of a reply of the outbox.
+func (c *Client) ReplyDone(ctx context.Context, channel, id string, result ledgerapi.ReplyResult) error {
+	return annotate("saying what became of a reply", c.do(ctx, call{http.MethodPost, channelPath(channel) + "/outbox/" + url.PathEscape(id), nil, result, nil}))
+}
+
 // Cases is a page of cases in the order of (channel, case): with a query.Channel by the route that
 // a worker may use, else by the operator's. A page may have fewer cases than asked for; Next == ""
 // is the end.

@@ -17,6 +17,8 @@ type TokenReviewer interface {
 	// Review is the user name of the token's owner. The error wraps ErrUnauthenticated when the token is
 	// not valid; any other error means that it cannot be known now.
 	Review(ctx context.Context, token string) (user string, err error)
+	// MayReply tells whether the token's owner may reply on the channel. Its error is as that of Review.
+	MayReply(ctx context.Context, token, channel string) (bool, error)
 }
 
 // caller is who sent a request.
@@ -30,24 +32,58 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) (caller, b
 	if isOperator(r) {
 		return caller{operator: true}, true
 	}
+	token, ok := bearer(w, r)
+	if !ok {
+		return caller{}, false
+	}
+	user, err := s.reviewer.Review(r.Context(), token)
+	return caller{user: user}, s.reviewed(w, err)
+}
+
+// bearer is the token of a request, or the request is answered.
+func bearer(w http.ResponseWriter, r *http.Request) (token string, ok bool) {
 	scheme, token, found := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !found || !strings.EqualFold(scheme, "Bearer") || token == "" {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		fail(w, http.StatusUnauthorized, "a client certificate of the operator or a service-account token of audience "+ledgerapi.Audience+" is needed")
-		return caller{}, false
+		return "", false
 	}
-	user, err := s.reviewer.Review(r.Context(), token)
+	return token, true
+}
+
+// reviewed is true for a review without error; else the request is answered.
+func (s *Server) reviewed(w http.ResponseWriter, err error) bool {
 	switch {
 	case errors.Is(err, ErrUnauthenticated):
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 		fail(w, http.StatusUnauthorized, "the token is not valid, or not for audience "+ledgerapi.Audience)
-		return caller{}, false
 	case err != nil:
 		s.log.Warn("Could not review a token", "error", err)
 		unavailable(w, 1, "the token could not be checked, try again")
-		return caller{}, false
 	}
-	return caller{user: user}, true
+	return err == nil
+}
+
+// desk lets the operator through, and whoever may reply on the channel by the cluster's own roles.
+func (s *Server) desk(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if isOperator(r) {
+			next(w, r)
+			return
+		}
+		token, ok := bearer(w, r)
+		if !ok {
+			return
+		}
+		allowed, err := s.reviewer.MayReply(r.Context(), token, r.PathValue("channel"))
+		switch {
+		case !s.reviewed(w, err):
+		case !allowed:
+			fail(w, http.StatusForbidden, "whoever replies needs the right to create complaintchannels/reply of this channel")
+		default:
+			next(w, r)
+		}
+	}
 }
 
 // isOperator reports whether the connection has the operator's certificate, signed by the client CA:

@@ -58,6 +58,8 @@ type anyToken struct{}
 
 func (anyToken) Review(context.Context, string) (string, error) { return "worker", nil }
 
+func (anyToken) MayReply(context.Context, string, string) (bool, error) { return true, nil }
+
 // BenchmarkAppend sends one complaint a request over 64 connections, answered after the commit, and
 // beside it the same bodies to a server that does nothing but append them to a file and sync it, as many
 // at a time as wait: the durable limit of the machine. The two take turns within one run.

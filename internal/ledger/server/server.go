@@ -50,6 +50,10 @@ func New(l *ledger.Ledger, reviewer TokenReviewer, log *slog.Logger) *Server {
 	s.mux.HandleFunc("POST /v1/channels/{channel}/report", s.writer(s.report))
 	s.mux.HandleFunc("GET /v1/channels/{channel}", s.writer(s.channelState))
 	s.mux.HandleFunc("GET /v1/channels/{channel}/cases", s.reader(s.cases))
+	s.mux.HandleFunc("POST /v1/channels/{channel}/replies", s.desk(s.reply))
+	s.mux.HandleFunc("GET /v1/channels/{channel}/replies/{reply}", s.desk(s.replyStatus))
+	s.mux.HandleFunc("GET /v1/channels/{channel}/outbox", s.writer(s.outbox))
+	s.mux.HandleFunc("POST /v1/channels/{channel}/outbox/{reply}", s.writer(s.replyDone))
 	s.mux.HandleFunc("PUT /v1/policy", s.operator(s.putPolicy))
 	s.mux.HandleFunc("GET /v1/summary", s.operator(s.summary))
 	s.mux.HandleFunc("GET /v1/cases", s.operator(s.cases))
@@ -115,7 +119,7 @@ func (s *Server) putPolicy(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) summary(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	after, wait := ledgerapi.Position{Epoch: query.Get("epoch")}, time.Duration(0)
+	after := ledgerapi.Position{Epoch: query.Get("epoch")}
 	var err error
 	if text := query.Get("after"); text != "" {
 		if after.Sequence, err = strconv.ParseInt(text, 10, 64); err != nil {
@@ -123,22 +127,13 @@ func (s *Server) summary(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if text := query.Get("wait"); text != "" {
-		if wait, err = time.ParseDuration(text); err != nil || wait < 0 {
-			fail(w, http.StatusBadRequest, "wait: must be a duration such as 10s")
-			return
-		}
+	wait, ok := waitOf(w, r)
+	if !ok {
+		return
 	}
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := s.untilStopped(r.Context())
 	defer cancel()
-	go func() {
-		select {
-		case <-s.stopping:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	summary, err := s.ledger.Summary(ctx, after, min(wait, maxWait))
+	summary, err := s.ledger.Summary(ctx, after, wait)
 	switch {
 	case err == nil:
 		answer(w, http.StatusOK, summary)
@@ -147,6 +142,33 @@ func (s *Server) summary(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.refused(w, r, err)
 	}
+}
+
+// waitOf is how long a long poll may wait, or the request is answered.
+func waitOf(w http.ResponseWriter, r *http.Request) (wait time.Duration, ok bool) {
+	text := r.URL.Query().Get("wait")
+	if text == "" {
+		return 0, true
+	}
+	wait, err := time.ParseDuration(text)
+	if err != nil || wait < 0 {
+		fail(w, http.StatusBadRequest, "wait: must be a duration such as 10s")
+		return 0, false
+	}
+	return min(wait, maxWait), true
+}
+
+// untilStopped is a context that ends when the server begins to stop.
+func (s *Server) untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-s.stopping:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 func (s *Server) cases(w http.ResponseWriter, r *http.Request) {

@@ -33,6 +33,12 @@ func (k tokens) Review(_ context.Context, token string) (string, error) {
 	return user, nil
 }
 
+// MayReply knows one token of the desk of dsw.
+func (k tokens) MayReply(ctx context.Context, token, channel string) (bool, error) {
+	user, err := k.Review(ctx, token)
+	return user == "desk" && channel == "dsw", err
+}
+
 // site is a ledger that is served over TLS on a loopback address.
 type site struct {
 	ledger *ledger.Ledger
@@ -99,7 +105,7 @@ func newSite(t *testing.T) (*site, *fragile) {
 	work.Go(func() { s.ledger.Run(running) })
 	served := make(chan error, 1)
 	go func() {
-		served <- Serve(serving, listener, New(s.ledger, tokens{"dsw-token": "dsw-worker", "other-token": "other-worker"}, log), config, log)
+		served <- Serve(serving, listener, New(s.ledger, tokens{"dsw-token": "dsw-worker", "other-token": "other-worker", "desk-token": "desk"}, log), config, log)
 	}()
 	var once sync.Once
 	var result error

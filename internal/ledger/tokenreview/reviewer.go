@@ -1,4 +1,4 @@
-// Package tokenreview asks the API server whose a service-account token is.
+// Package tokenreview asks the API server whose a service-account token is, and what its owner may do.
 package tokenreview
 
 import (
@@ -11,9 +11,12 @@ import (
 
 	"golang.org/x/sync/singleflight"
 	authentication "k8s.io/api/authentication/v1"
+	authorization "k8s.io/api/authorization/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	client "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	access "k8s.io/client-go/kubernetes/typed/authorization/v1"
 
+	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/ledger/server"
 )
 
@@ -30,32 +33,72 @@ const (
 	timeout       = 10 * time.Second
 )
 
-// Reviewer implements server.TokenReviewer by TokenReviews. It is safe for concurrent use.
+// Reviewer implements server.TokenReviewer by TokenReviews and SubjectAccessReviews. It is safe for
+// concurrent use.
 type Reviewer struct {
-	reviews  client.TokenReviewInterface
-	audience string
-	now      func() time.Time
-	flights  singleflight.Group
+	reviews client.TokenReviewInterface
+	access  access.SubjectAccessReviewInterface
+	// audience is the ledger's, namespace that of its channels.
+	audience, namespace string
+	now                 func() time.Time
+	flights             singleflight.Group
 
 	mu    sync.Mutex
 	cache map[[sha256.Size]byte]result
 }
 
-// result is what a token was found to be; user is "" for an invalid one.
+// result is what a token was found to be; the name of owner is "" for an invalid one.
 type result struct {
-	user    string
+	owner   authentication.UserInfo
 	expires time.Time
 }
 
-// New is a reviewer of tokens for the audience.
-func New(reviews client.TokenReviewInterface, audience string, now func() time.Time) *Reviewer {
-	return &Reviewer{reviews: reviews, audience: audience, now: now, cache: map[[sha256.Size]byte]result{}}
+// New is a reviewer of tokens for the audience, and of rights to channels of the namespace.
+func New(
+	reviews client.TokenReviewInterface, access access.SubjectAccessReviewInterface, audience, namespace string, now func() time.Time,
+) *Reviewer {
+	return &Reviewer{
+		reviews: reviews, access: access, audience: audience, namespace: namespace, now: now, cache: map[[sha256.Size]byte]result{},
+	}
 }
 
 // Review implements server.TokenReviewer. Only digests of tokens are remembered.
 func (r *Reviewer) Review(ctx context.Context, token string) (user string, err error) {
+	owner, err := r.owner(ctx, token)
+	return owner.Username, err
+}
+
+// MayReply implements server.TokenReviewer: it asks whether the token's owner may create
+// complaintchannels/reply. Nothing of the answer is remembered, for people reply seldom, and a right that was
+// taken away ends at once.
+func (r *Reviewer) MayReply(ctx context.Context, token, channel string) (bool, error) {
+	owner, err := r.owner(ctx, token)
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	extra := make(map[string]authorization.ExtraValue, len(owner.Extra))
+	for name, values := range owner.Extra {
+		extra[name] = authorization.ExtraValue(values)
+	}
+	review, err := r.access.Create(ctx, &authorization.SubjectAccessReview{Spec: authorization.SubjectAccessReviewSpec{
+		User: owner.Username, UID: owner.UID, Groups: owner.Groups, Extra: extra,
+		ResourceAttributes: &authorization.ResourceAttributes{
+			Namespace: r.namespace, Verb: "create", Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version,
+			Resource: "complaintchannels", Subresource: "reply", Name: channel,
+		},
+	}}, meta.CreateOptions{})
+	if err != nil {
+		return false, fmt.Errorf("asking the API server about a right: %w", err)
+	}
+	return review.Status.Allowed && !review.Status.Denied, nil
+}
+
+// owner is whose the token is.
+func (r *Reviewer) owner(ctx context.Context, token string) (authentication.UserInfo, error) {
 	if len(token) > maxTokenBytes {
-		return "", server.ErrUnauthenticated
+		return authentication.UserInfo{}, server.ErrUnauthenticated
 	}
 	key := sha256.Sum256([]byte(token))
 	if found, ok := r.cached(key); ok {
@@ -72,16 +115,16 @@ func (r *Reviewer) Review(ctx context.Context, token string) (user string, err e
 		return found, err
 	})
 	if err != nil {
-		return "", err
+		return authentication.UserInfo{}, err
 	}
 	return asked.(result).answer()
 }
 
-func (r result) answer() (string, error) {
-	if r.user == "" {
-		return "", server.ErrUnauthenticated
+func (r result) answer() (authentication.UserInfo, error) {
+	if r.owner.Username == "" {
+		return authentication.UserInfo{}, server.ErrUnauthenticated
 	}
-	return r.user, nil
+	return r.owner, nil
 }
 
 func (r *Reviewer) ask(ctx context.Context, token string) (result, error) {
@@ -96,7 +139,7 @@ func (r *Reviewer) ask(ctx context.Context, token string) (result, error) {
 	if !status.Authenticated || !slices.Contains(status.Audiences, r.audience) || status.User.Username == "" {
 		return result{expires: r.now().Add(invalidFor)}, nil
 	}
-	return result{user: status.User.Username, expires: r.now().Add(validFor)}, nil
+	return result{owner: status.User, expires: r.now().Add(validFor)}, nil
 }
 
 func (r *Reviewer) cached(key [sha256.Size]byte) (result, bool) {

@@ -13,16 +13,20 @@ import (
 	"time"
 
 	authentication "k8s.io/api/authentication/v1"
+	authorization "k8s.io/api/authorization/v1"
 	client "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	access "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/tanggap/tanggap/internal/ledger/server"
 )
 
-// apiServer speaks the TokenReview API over HTTP.
+// apiServer speaks the TokenReview and SubjectAccessReview APIs over HTTP.
 type apiServer struct {
-	asked atomic.Int64
-	away  atomic.Bool
+	// rights are what is asked for and granted.
+	rights map[string]bool
+	asked  atomic.Int64
+	away   atomic.Bool
 	// hold, if not nil, holds answers up.
 	hold chan struct{}
 }
@@ -36,6 +40,10 @@ func (a *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
+	if r.URL.Path == "/apis/authorization.k8s.io/v1/subjectaccessreviews" {
+		a.access(w, r)
+		return
+	}
 	var review authentication.TokenReview
 	if err := json.NewDecoder(r.Body).Decode(&review); err != nil || r.URL.Path != "/apis/authentication.k8s.io/v1/tokenreviews" {
 		w.WriteHeader(http.StatusBadRequest)
@@ -44,7 +52,10 @@ func (a *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	user, audience, known := strings.Cut(review.Spec.Token, "@")
 	if known {
 		review.Status.Authenticated = true
-		review.Status.User.Username = user
+		review.Status.User = authentication.UserInfo{Username: user, UID: "uid-of-" + user, Groups: []string{"desk"}}
+		if user == "" {
+			review.Status.User = authentication.UserInfo{}
+		}
 		if audience != "" {
 			review.Status.Audiences = []string{audience}
 		}
@@ -56,17 +67,37 @@ func (a *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(review)
 }
 
+func (a *apiServer) access(w http.ResponseWriter, r *http.Request) {
+	var review authorization.SubjectAccessReview
+	if err := json.NewDecoder(r.Body).Decode(&review); err != nil || review.Spec.ResourceAttributes == nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	asked := review.Spec.ResourceAttributes
+	review.Status.Allowed = a.rights[fmt.Sprintf("%s (%s, %v) %s %s.%s/%s %s/%s", review.Spec.User, review.Spec.UID, review.Spec.Groups,
+		asked.Verb, asked.Resource, asked.Group, asked.Subresource, asked.Namespace, asked.Name)]
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusCreated)
+	_ = json.NewEncoder(w).Encode(review)
+}
+
 func newReviewer(t *testing.T, a *apiServer) (*Reviewer, *time.Time) {
 	t.Helper()
 	s := httptest.NewServer(a)
 	t.Cleanup(s.Close)
-	c, err := client.NewForConfig(&rest.Config{Host: s.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}, QPS: -1})
+	config := &rest.Config{Host: s.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}, QPS: -1}
+	c, err := client.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rights, err := access.NewForConfig(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now()
 	var mu sync.Mutex
-	return New(c.TokenReviews(), "tanggap-ledger", func() time.Time { mu.Lock(); defer mu.Unlock(); return now }), &now
+	clock := func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
+	return New(c.TokenReviews(), rights.SubjectAccessReviews(), "tanggap-ledger", "depok", clock), &now
 }
 
 func TestReview(t *testing.T) {
@@ -132,6 +163,34 @@ func TestAnAPIServerThatIsAwayIsNotTheTokensFault(t *testing.T) {
 	*now = now.Add(30 * time.Second)
 	if user, err := r.Review(t.Context(), "w@tanggap-ledger"); user != "w" {
 		t.Errorf("While a result is remembered the user is %q, error %v", user, err)
+	}
+}
+
+func TestMayReply(t *testing.T) {
+	a := &apiServer{rights: map[string]bool{
+		"ani (uid-of-ani, [desk]) create complaintchannels.tanggap.dev/reply depok/dsw": true,
+	}}
+	r, _ := newReviewer(t, a)
+	for name, test := range map[string]struct {
+		token, channel string
+		want           bool
+		unknown        bool
+	}{
+		"who has the right":           {"ani@tanggap-ledger", "dsw", true, false},
+		"on another channel":          {"ani@tanggap-ledger", "sigap", false, false},
+		"somebody else":               {"budi@tanggap-ledger", "dsw", false, false},
+		"a token of another audience": {"ani@elsewhere", "dsw", false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := r.MayReply(t.Context(), test.token, test.channel)
+			if got != test.want || errors.Is(err, server.ErrUnauthenticated) != test.unknown {
+				t.Errorf("got %v, %v", got, err)
+			}
+		})
+	}
+	a.away.Store(true)
+	if got, err := r.MayReply(t.Context(), "ani@tanggap-ledger", "dsw"); got || err == nil {
+		t.Errorf("While the API server is away: %v, %v", got, err)
 	}
 }
 
