@@ -47,9 +47,11 @@ func newRootCommand() *cobra.Command {
 	}
 	root.AddCommand(
 		// One line a subcommand.
+		newCasesCommand(),
 		newExplainCommand(),
 		newLedgerCommand(),
 		newOperatorCommand(),
+		newReplyCommand(),
 		newWorkerCommand(),
 	)
 	return root

@@ -60,6 +60,9 @@ type fakeLedger struct {
 	reports    map[string][]ledgerapi.Report
 	open       map[string][]string
 	doubled    int
+	// outbox is what waits to be sent, outcomes what became of it.
+	outbox   []ledgerapi.OutgoingReply
+	outcomes map[string][]ledgerapi.ReplyResult
 }
 
 func newFakeLedger() *fakeLedger {
@@ -214,6 +217,49 @@ func (l *fakeLedger) Cases(_ context.Context, query client.CasesQuery) (ledgerap
 		list.Cases = append(list.Cases, ledgerapi.Case{CaseKey: complaint.CaseKey{Channel: query.Channel, CaseID: id}})
 	}
 	return list, nil
+}
+
+// Outbox implements Ledger. It has nobody wait for long.
+func (l *fakeLedger) Outbox(ctx context.Context, _ string, _ time.Duration) (ledgerapi.Outbox, error) {
+	if err := l.decide("outbox"); err != nil {
+		return ledgerapi.Outbox{}, err
+	}
+	l.mu.Lock()
+	box := ledgerapi.Outbox{Replies: l.outbox}
+	l.outbox = nil
+	l.mu.Unlock()
+	if len(box.Replies) == 0 {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+	return box, nil
+}
+
+// ReplyDone implements Ledger.
+func (l *fakeLedger) ReplyDone(_ context.Context, _, id string, result ledgerapi.ReplyResult) error {
+	if err := l.decide("outcome"); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.outcomes == nil {
+		l.outcomes = map[string][]ledgerapi.ReplyResult{}
+	}
+	l.outcomes[id] = append(l.outcomes[id], result)
+	return nil
+}
+
+// outcome is what became of a reply; its State is "" while nobody has said.
+func (l *fakeLedger) outcome(id string) ledgerapi.ReplyResult {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	said := l.outcomes[id]
+	if len(said) == 0 {
+		return ledgerapi.ReplyResult{}
+	}
+	return said[len(said)-1]
 }
 
 // stored are the identifiers of a channel's events, sorted.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/ledger/client"
@@ -22,6 +23,9 @@ type Ledger interface {
 	Channel(ctx context.Context, channel string) (ledgerapi.ChannelState, error)
 	// Cases is a page of a channel's cases.
 	Cases(ctx context.Context, query client.CasesQuery) (ledgerapi.CaseList, error)
+	// Outbox is what is to be sent to a channel's citizens, and ReplyDone what became of it.
+	Outbox(ctx context.Context, channel string, wait time.Duration) (ledgerapi.Outbox, error)
+	ReplyDone(ctx context.Context, channel, id string, result ledgerapi.ReplyResult) error
 }
 
 // ledgerError is the *channel.Error of a request that the ledger did not carry out.

@@ -63,6 +63,13 @@ func (r *runner) run(ctx context.Context, drained <-chan struct{}) {
 	if source == nil {
 		return
 	}
+	answering := make(chan struct{})
+	go func() {
+		defer close(answering)
+		if replier, ok := source.(channel.Replier); ok && r.config.Source.Replies() {
+			r.sendReplies(ctx, replier)
+		}
+	}()
 	switch s := source.(type) {
 	case channel.Pusher: // and possibly a Poller besides
 		r.push(ctx, s, drained)
@@ -73,6 +80,7 @@ func (r *runner) run(ctx context.Context, drained <-chan struct{}) {
 		r.tracker.disconnected(&channel.Error{Reason: ledgerapi.ReasonInternal, Message: "the source can neither be read nor be delivered to"})
 		<-ctx.Done()
 	}
+	<-answering
 	if err := r.closeSource(source); err != nil {
 		r.logger.Warn("Could not close the source", "message", asError(err).Message)
 	}

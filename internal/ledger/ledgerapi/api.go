@@ -5,7 +5,7 @@
 //	POST /v1/channels/{channel}/events   AppendRequest  → AppendResponse   (worker)
 //	POST /v1/channels/{channel}/report   Report         → 204              (worker)
 //	GET  /v1/channels/{channel}          → ChannelState                    (worker)
-//	GET  /v1/channels/{channel}/cases    → CaseList, ?state=open&after=…   (worker, operator)
+//	GET  /v1/channels/{channel}/cases    → CaseList, ?state=open&after=…   (worker, operator, desk)
 //	PUT  /v1/policy                      policy.Document → PolicyStatus    (operator)
 //	GET  /v1/summary                     → Summary, ?after=…&epoch=…&wait=… (operator)
 //	GET  /v1/cases                       → CaseList, ?channel=…&state=…    (operator)

@@ -79,7 +79,7 @@ func (s *Server) desk(next http.HandlerFunc) http.HandlerFunc {
 		switch {
 		case !s.reviewed(w, err):
 		case !allowed:
-			fail(w, http.StatusForbidden, "whoever replies needs the right to create complaintchannels/reply of this channel")
+			fail(w, http.StatusForbidden, "only the channel's worker may do this, and whoever may create complaintchannels/reply of this channel")
 		default:
 			next(w, r)
 		}
@@ -113,12 +113,12 @@ func (s *Server) writer(next http.HandlerFunc) http.HandlerFunc {
 	return s.channel(false, next)
 }
 
-// reader lets the channel's writer and the operator through.
+// reader lets the channel's writer through, the operator, and whoever may reply on the channel.
 func (s *Server) reader(next http.HandlerFunc) http.HandlerFunc {
 	return s.channel(true, next)
 }
 
-func (s *Server) channel(operatorToo bool, next http.HandlerFunc) http.HandlerFunc {
+func (s *Server) channel(readersToo bool, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		who, ok := s.authenticate(w, r)
 		if !ok {
@@ -126,14 +126,16 @@ func (s *Server) channel(operatorToo bool, next http.HandlerFunc) http.HandlerFu
 		}
 		user, known := s.ledger.Writer(r.PathValue("channel"))
 		switch {
-		case who.operator && operatorToo:
+		case who.operator && readersToo:
 			next(w, r)
 		case !known:
 			fail(w, http.StatusNotFound, "the policy of this ledger does not name the channel")
-		case who.operator || user == "" || user != who.user:
-			fail(w, http.StatusForbidden, "the policy names another writer for this channel")
-		default:
+		case !who.operator && user != "" && user == who.user:
 			next(w, r)
+		case readersToo:
+			s.desk(next)(w, r)
+		default:
+			fail(w, http.StatusForbidden, "the policy names another writer for this channel")
 		}
 	}
 }
