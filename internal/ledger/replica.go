@@ -97,6 +97,19 @@ func (r *recorder) PutSetting(ctx context.Context, name string, value []byte) er
 	return r.Tx.PutSetting(ctx, name, value)
 }
 
+// PutReplies implements store.Tx.
+func (r *recorder) PutReplies(ctx context.Context, replies []store.Reply) error {
+	r.wrote = r.wrote || len(replies) > 0
+	return r.Tx.PutReplies(ctx, replies)
+}
+
+// DropReplies implements store.Tx.
+func (r *recorder) DropReplies(ctx context.Context, doneBefore time.Time, limit int) (int, error) {
+	n, err := r.Tx.DropReplies(ctx, doneBefore, limit)
+	r.wrote = r.wrote || n > 0
+	return n, err
+}
+
 // catchUp brings the mirror to what others have committed, and to what was committed although the
 // commit seemed to fail. Within an Update nobody else commits; what it reads is never undone.
 func (l *Ledger) catchUp(ctx context.Context, r store.Reader) error {
