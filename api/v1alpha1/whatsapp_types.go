@@ -85,7 +85,7 @@ type WhatsAppTemplate struct {
 	// +optional
 	// +kubebuilder:default="id"
 	// +kubebuilder:validation:MinLength=2
-	// +kubebuilder:validation:MaxLength=8
+	// +kubebuilder:validation:MaxLength=16
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z]{2,3}(_[A-Z]{2,3})?$')",message="must be a language code such as id or en_US"
 	Language string `json:"language,omitempty"`
 }

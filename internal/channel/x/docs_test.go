@@ -20,15 +20,26 @@ func TestTheManifestInTheDocumentationOpens(t *testing.T) {
 	}
 	_, rest, _ := strings.Cut(string(page), "```yaml\n")
 	manifests, _, _ := strings.Cut(rest, "```")
-	_, manifest, found := strings.Cut(manifests, "---\n")
+	secret, manifest, found := strings.Cut(manifests, "---\n")
 	if !found {
 		t.Fatal("the page has no manifest")
+	}
+	var keys struct {
+		Metadata   struct{ Name string }
+		StringData map[string]string
+	}
+	if err := yaml.Unmarshal([]byte(secret), &keys); err != nil {
+		t.Fatal(err)
+	}
+	credentials := map[string]string{}
+	for key, value := range keys.StringData {
+		credentials[keys.Metadata.Name+"/"+key] = value
 	}
 	var c v1alpha1.ComplaintChannel
 	if err := yaml.UnmarshalStrict([]byte(manifest), &c); err != nil {
 		t.Fatal(err)
 	}
-	source, err := Type{}.Open(channeltest.Settings(c.Spec.Source, channeltest.NewClock(time.Now()), nil, map[string]string{"deputy-mayor-x/bearer-token": "t"}))
+	source, err := Type{}.Open(channeltest.Settings(c.Spec.Source, channeltest.NewClock(time.Now()), nil, credentials))
 	if err != nil {
 		t.Fatal(err)
 	}
