@@ -2,12 +2,13 @@ package mapping
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxNesting is how deep a document is read; what lies deeper becomes null. Expressions cannot hand on
@@ -25,50 +26,85 @@ func Decode(body []byte) (any, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, errors.New("empty")
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	var document any
-	if err := decoder.Decode(&document); err != nil {
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	document, err := decodeValue(decoder, 0)
+	if err != nil {
 		return nil, notJSON(err, decoder.InputOffset())
 	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: something follows the document at byte %d", errNotJSON, decoder.InputOffset())
+	if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: something follows the document at byte %d", errNotJSON, len(body)-len(bytes.TrimLeft(body[decoder.InputOffset():], " \t\r\n")))
 	}
-	return settle(document, 0), nil
+	return document, nil
 }
 
 func notJSON(err error, offset int64) error {
-	var syntax *json.SyntaxError
+	var syntax *jsontext.SyntacticError
 	switch {
-	case errors.As(err, &syntax):
-		return fmt.Errorf("%w at byte %d", errNotJSON, syntax.Offset)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%w: it ends too early", errNotJSON)
+	case errors.As(err, &syntax):
+		offset = syntax.ByteOffset
 	}
-	return fmt.Errorf("%w at byte %d", errNotJSON, offset)
+	return fmt.Errorf("%w at byte %d", errNotJSON, offset+1)
 }
 
-// settle replaces the numbers within the value, in place.
-func settle(value any, nested int) any {
-	switch v := value.(type) {
-	case json.Number:
-		return number(string(v))
-	case []any:
-		if nested >= maxNesting {
-			return nil
+// decodeValue reads the next value.
+func decodeValue(d *jsontext.Decoder, nested int) (any, error) {
+	token, err := d.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch token.Kind() {
+	case jsontext.KindNull:
+		return nil, nil
+	case jsontext.KindTrue, jsontext.KindFalse:
+		return token.Bool(), nil
+	case jsontext.KindString:
+		return token.String(), nil
+	case jsontext.KindNumber:
+		return number(token.String()), nil
+	}
+	var value any
+	if token.Kind() == jsontext.KindBeginArray {
+		value, err = decodeList(d, nested+1)
+	} else {
+		value, err = decodeMap(d, nested+1)
+	}
+	if err != nil || nested >= maxNesting {
+		return nil, err
+	}
+	return value, nil
+}
+
+// decodeList reads the rest of an array.
+func decodeList(d *jsontext.Decoder, nested int) (any, error) {
+	list := []any{}
+	for d.PeekKind() != jsontext.KindEndArray {
+		value, err := decodeValue(d, nested)
+		if err != nil {
+			return nil, err
 		}
-		for i := range v {
-			v[i] = settle(v[i], nested+1)
+		list = append(list, value)
+	}
+	_, err := d.ReadToken()
+	return list, err
+}
+
+// decodeMap reads the rest of an object; of members with one name the last counts.
+func decodeMap(d *jsontext.Decoder, nested int) (any, error) {
+	members := map[string]any{}
+	for d.PeekKind() != jsontext.KindEndObject {
+		token, err := d.ReadToken()
+		if err != nil {
+			return nil, err
 		}
-	case map[string]any:
-		if nested >= maxNesting {
-			return nil
-		}
-		for name := range v {
-			v[name] = settle(v[name], nested+1)
+		name := token.String()
+		if members[name], err = decodeValue(d, nested); err != nil {
+			return nil, err
 		}
 	}
-	return value
+	_, err := d.ReadToken()
+	return members, err
 }
 
 func number(digits string) any {
