@@ -44,6 +44,7 @@ func newLedgerCommand() *cobra.Command {
 		Short: "Keep the events, cases and figures of one ComplaintLedger",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			collectLess(ledgerGarbage)
 			return runLedger(command.Context(), f)
 		},
 	}

@@ -45,6 +45,7 @@ func newWorkerCommand() *cobra.Command {
 		Short: "Read the sources of one or more ComplaintChannels and hand their events to the ledger",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			collectLess(workerGarbage)
 			return runWorker(command.Context(), f, command.OutOrStdout())
 		},
 	}

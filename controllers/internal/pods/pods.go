@@ -33,7 +33,8 @@ func ContainerSecurity() *corev1ac.SecurityContextApplyConfiguration {
 		WithCapabilities(corev1ac.Capabilities().WithDrop("ALL"))
 }
 
-// Environment tells the process who it is. It listens on its own address only.
+// Environment tells the process who it is, and how much memory it may use, so that it collects garbage
+// more often before it would be ended. It listens on its own address only.
 func Environment() []*corev1ac.EnvVarApplyConfiguration {
 	fromField := func(name, path string) *corev1ac.EnvVarApplyConfiguration {
 		return corev1ac.EnvVar().WithName(name).WithValueFrom(
@@ -43,6 +44,8 @@ func Environment() []*corev1ac.EnvVarApplyConfiguration {
 		fromField("POD_IP", "status.podIP"),
 		fromField("POD_NAME", "metadata.name"),
 		fromField("POD_NAMESPACE", "metadata.namespace"),
+		corev1ac.EnvVar().WithName("GOMEMLIMIT").WithValueFrom(corev1ac.EnvVarSource().WithResourceFieldRef(
+			corev1ac.ResourceFieldSelector().WithResource("limits.memory").WithDivisor(resource.MustParse("1")))),
 	}
 }
 
