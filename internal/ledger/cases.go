@@ -24,7 +24,7 @@ const (
 type CaseQuery struct {
 	Channel    string
 	Dimensions complaint.Dimensions
-	// State is one of open, closed, unanswered, overdue.
+	// State is one of ledgerapi.CaseStates; "" is any.
 	State     string
 	DueBefore time.Time
 	// After is the Next of the page before.
@@ -71,20 +71,11 @@ func (q *CaseQuery) page() (store.PageQuery, error) {
 	case q.Limit < 0 || q.Limit > MaxPage:
 		return p, refuse(Invalid, "limit: must be 1 to %d", MaxPage)
 	}
-	yes, no := true, false
-	switch q.State {
-	case "":
-	case "open":
-		p.Open = &yes
-	case "closed":
-		p.Open = &no
-	case "unanswered":
-		p.Unanswered, p.Live = &yes, true
-	case "overdue":
-		p.Overdue, p.Live = &yes, true
-	default:
-		return p, refuse(Invalid, "state: must be one of open, closed, unanswered, overdue")
+	if err := narrow(&p, q.State); err != nil {
+		return p, err
 	}
+	// Only what something has still to be done about has a due instant.
+	p.Live = p.Live || !q.DueBefore.IsZero()
 	if q.After != "" {
 		after, ok := decodePosition(q.After)
 		if !ok || q.Channel != "" && after.Channel != q.Channel {
@@ -93,6 +84,27 @@ func (q *CaseQuery) page() (store.PageQuery, error) {
 		p.After = &after
 	}
 	return p, nil
+}
+
+// narrow takes the cases of a state only.
+func narrow(p *store.PageQuery, state string) error {
+	yes, no := true, false
+	switch state {
+	case "":
+	case ledgerapi.CasesOpen:
+		p.Open, p.Live = &yes, true
+	case ledgerapi.CasesClosed:
+		p.Open = &no
+	case ledgerapi.CasesUnanswered:
+		p.Unanswered, p.Live = &yes, true
+	case ledgerapi.CasesAwaitingReply:
+		p.Waiting = &yes
+	case ledgerapi.CasesOverdue:
+		p.Overdue, p.Live = &yes, true
+	default:
+		return refuse(Invalid, "state: must be one of %s", strings.Join(ledgerapi.CaseStates(), ", "))
+	}
+	return nil
 }
 
 // encodePosition hides the key, so that nobody builds one.

@@ -126,7 +126,7 @@ func rowOf(h *hearing, derived *sla.Case) store.Case {
 			row.NextAt = earlier(row.NextAt, at)
 		}
 	}
-	row.Live = known && !derived.Settled() || !row.NextAt.IsZero()
+	row.Live = known && !derived.Settled() || !row.NextAt.IsZero() || row.Overdue || row.Unanswered()
 	return row
 }
 

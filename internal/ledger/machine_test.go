@@ -36,6 +36,7 @@ func TestEveryHistoryCountsLikeARecount(t *testing.T) {
 			m.step(rt)
 			m.compare(rt)
 		}
+		m.compareQueries(rt)
 		m.verify()
 	})
 }
@@ -279,7 +280,8 @@ func (m *machine) judgeAs(k complaint.CaseKey, c *modelCase, r *policy.Rules, ev
 	}
 	d := r.SLA.Evaluate(in)
 	c.dims, c.derived, c.digest, c.sla, c.judged = in.Subject.Dimensions, d, r.Digest, r.Channel.SLA, true
-	c.live = !d.Received.IsZero() && !d.Settled() || future || !d.NextChange.IsZero()
+	overdue := slices.ContainsFunc(d.Clocks, func(s sla.ClockState) bool { return s.State == sla.Breached && s.StoppedAt.IsZero() })
+	c.live = !d.Received.IsZero() && !d.Settled() || future || !d.NextChange.IsZero() || d.Unanswered || overdue
 	series := seriesKey(k.Channel, &c.dims)
 	if !d.Received.IsZero() && !c.received {
 		c.received = true

@@ -184,7 +184,7 @@ func (c *Client) Summary(ctx context.Context, after ledgerapi.Position, wait tim
 type CasesQuery struct {
 	// Channel, Category, Department and Priority are exact; "" is any.
 	Channel, Category, Department, Priority string
-	// State is one of open, closed, unanswered, overdue; "" is any.
+	// State is one of ledgerapi.CaseStates; "" is any.
 	State string
 	// DueBefore takes the cases whose earliest running clock is due before it; nil is any.
 	DueBefore *time.Time

@@ -170,6 +170,21 @@ type Case struct {
 	Overdue bool       `json:"overdue"`
 }
 
+// The states that ?state= asks for.
+const (
+	CasesOpen       = "open"
+	CasesClosed     = "closed"     // resolved, rejected, merged ..., or never received
+	CasesUnanswered = "unanswered" // nobody has answered
+	// CasesAwaitingReply are those in which a citizen waits for a word, the first answer or a further one.
+	CasesAwaitingReply = "awaitingReply"
+	CasesOverdue       = "overdue" // a clock is past its due instant and goes on
+)
+
+// CaseStates lists the states.
+func CaseStates() []string {
+	return []string{CasesOpen, CasesClosed, CasesUnanswered, CasesAwaitingReply, CasesOverdue}
+}
+
 // CaseList is a page of cases in the order of (channel, case).
 type CaseList struct {
 	Cases []Case `json:"cases"`

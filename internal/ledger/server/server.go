@@ -5,8 +5,11 @@ package server
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -171,8 +174,18 @@ func (s *Server) untilStopped(ctx context.Context) (context.Context, context.Can
 	return ctx, cancel
 }
 
+// caseParameters are what cases are asked for by.
+var caseParameters = [...]string{"channel", "category", "department", "priority", "state", "dueBefore", "after", "limit"}
+
 func (s *Server) cases(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if !slices.Contains(caseParameters[:], name) || len(query[name]) > 1 {
+			// A filter that is passed over would answer another question.
+			fail(w, http.StatusBadRequest, "the parameters are "+strings.Join(caseParameters[:], ", ")+", each at most once")
+			return
+		}
+	}
 	q := ledger.CaseQuery{
 		Channel: query.Get("channel"), State: query.Get("state"), After: query.Get("after"),
 		Dimensions: complaint.Dimensions{
@@ -180,6 +193,10 @@ func (s *Server) cases(w http.ResponseWriter, r *http.Request) {
 		},
 	}
 	if channel := r.PathValue("channel"); channel != "" {
+		if q.Channel != "" && q.Channel != channel {
+			fail(w, http.StatusBadRequest, "channel: must be the one of the path")
+			return
+		}
 		q.Channel = channel
 	}
 	if text := query.Get("limit"); text != "" {

@@ -159,7 +159,9 @@ type Case struct {
 	UnfinalAt time.Time
 	Open      bool
 	Overdue   bool
-	// Live cases are open, or closed with a clock that is not decided: an open case is always live.
+	// Live cases are those about which something has still to be done: open, closed with a clock that is not
+	// decided, or closed although unanswered or overdue. One that is open, unanswered or overdue, or has a
+	// DueAt, is always live.
 	Live bool
 	// Pseudonym stands for the reporter; nil is none.
 	Pseudonym []byte
@@ -259,8 +261,8 @@ type PageQuery struct {
 	Dimensions complaint.Dimensions
 	// Live takes just live cases, at the cost of these.
 	Live bool
-	// Open, Unanswered and Overdue must be as given.
-	Open, Unanswered, Overdue *bool
+	// Open, Unanswered, Waiting (has a WaitingSince) and Overdue must be as given.
+	Open, Unanswered, Waiting, Overdue *bool
 	// DueBefore takes cases with a DueAt before it.
 	DueBefore time.Time
 }
@@ -273,6 +275,7 @@ func (q *PageQuery) Takes(c *Case) bool {
 		same(q.Dimensions.Category, c.Category) &&
 		same(q.Dimensions.Department, c.Department) &&
 		same(q.Dimensions.Priority, c.Priority) &&
-		(!q.Live || c.Live) && is(q.Open, c.Open) && is(q.Unanswered, c.Unanswered()) && is(q.Overdue, c.Overdue) &&
+		(!q.Live || c.Live) && is(q.Open, c.Open) && is(q.Unanswered, c.Unanswered()) &&
+		is(q.Waiting, !c.WaitingSince.IsZero()) && is(q.Overdue, c.Overdue) &&
 		(q.DueBefore.IsZero() || !c.DueAt.IsZero() && c.DueAt.Before(q.DueBefore))
 }

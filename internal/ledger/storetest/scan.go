@@ -291,6 +291,9 @@ func pagesGoThrough(h harness) {
 			if i == 6 {
 				c.DueAt = time.Time{}
 			}
+			if i == 2 || i == 5 {
+				c.WaitingSince = time.Time{}
+			}
 			if !c.Open {
 				c.UnansweredSince, c.Category = time.Time{}, "garbage"
 			}
@@ -324,6 +327,9 @@ func pagesGoThrough(h harness) {
 		"live":                    {store.PageQuery{Limit: 3, Scan: 4, Live: true}, some(func(c *store.Case) bool { return c.Live })},
 		"closed":                  {store.PageQuery{Limit: 3, Scan: 2, Open: &no}, some(func(c *store.Case) bool { return !c.Open })},
 		"unanswered":              {store.PageQuery{Limit: 3, Scan: 2, Unanswered: &yes}, some((*store.Case).Unanswered)},
+		"waiting":                 {store.PageQuery{Limit: 3, Scan: 2, Waiting: &yes}, some(func(c *store.Case) bool { return !c.WaitingSince.IsZero() })},
+		"not waiting":             {store.PageQuery{Limit: 3, Scan: 2, Waiting: &no}, some(func(c *store.Case) bool { return c.WaitingSince.IsZero() })},
+		"overdue and live":        {store.PageQuery{Limit: 2, Scan: 1, Live: true, Overdue: &yes}, some(func(c *store.Case) bool { return c.Overdue })},
 		"overdue":                 {store.PageQuery{Limit: 3, Scan: 2, Overdue: &yes}, some(func(c *store.Case) bool { return c.Overdue })},
 		"a category": {store.PageQuery{Limit: 3, Scan: 2, Dimensions: complaint.Dimensions{Category: "garbage"}},
 			some(func(c *store.Case) bool { return c.Category == "garbage" })},

@@ -236,6 +236,11 @@ var indexedColumns = [...]indexed{
 		func(b *binder, c *store.Case) { b.bool(c.Live) },
 	},
 	{
+		"overdue = ?",
+		func(old, c *store.Case) bool { return old.Overdue != c.Overdue },
+		func(b *binder, c *store.Case) { b.bool(c.Overdue) },
+	},
+	{
 		"next_at = ?",
 		func(old, c *store.Case) bool { return !old.NextAt.Equal(c.NextAt) },
 		func(b *binder, c *store.Case) { b.time(c.NextAt) },
@@ -266,7 +271,7 @@ var indexedColumns = [...]indexed{
 
 func (t *tx) updateCase(c *store.Case, k *known) error {
 	var sql strings.Builder
-	sql.WriteString(`UPDATE cases SET events = ?, status = ?, category = ?, department = ?, priority = ?, open = ?, overdue = ?,
+	sql.WriteString(`UPDATE cases SET events = ?, status = ?, category = ?, department = ?, priority = ?, open = ?,
 		answered_at = ?, waiting_since = ?, due_at = ?, state = ?`)
 	for i := range indexedColumns {
 		if indexedColumns[i].changed(k.stored, c) {
@@ -281,7 +286,6 @@ func (t *tx) updateCase(c *store.Case, k *known) error {
 		b.text(c.Department)
 		b.text(c.Priority)
 		b.bool(c.Open)
-		b.bool(c.Overdue)
 		b.time(c.AnsweredAt)
 		b.time(c.WaitingSince)
 		b.time(c.DueAt)

@@ -77,6 +77,10 @@ func TestEveryReadUsesItsIndex(t *testing.T) {
 			_, _, err := r.Page(t.Context(), store.PageQuery{Channel: "dsw", Limit: 10, Scan: 10, Live: true})
 			return err
 		}, "cases_live"},
+		"a page of overdue cases": {func(r store.Reader) error {
+			_, _, err := r.Page(t.Context(), store.PageQuery{Channel: "dsw", Limit: 10, Scan: 10, Live: true, Overdue: &open})
+			return err
+		}, "cases_overdue"},
 		"a page of open cases": {func(r store.Reader) error {
 			_, _, err := r.Page(t.Context(), store.PageQuery{Channel: "dsw", Limit: 10, Scan: 10, Open: &open})
 			return err

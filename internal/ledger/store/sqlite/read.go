@@ -88,10 +88,13 @@ func (r reader) Page(_ context.Context, q store.PageQuery) (cases []store.Case, 
 	if err != nil {
 		return nil, nil, fmt.Errorf("listing cases: %w", err)
 	}
-	scanned, live := 0, ""
-	if q.Live || q.Open != nil && *q.Open {
-		// The condition of the partial index, word for word; an open case is live.
-		live = " AND live <> 0"
+	scanned, part := 0, ""
+	switch {
+	// The conditions of the partial indexes, word for word; an open case is live.
+	case q.Overdue != nil && *q.Overdue:
+		part = " AND overdue <> 0"
+	case q.Live || q.Open != nil && *q.Open:
+		part = " AND live <> 0"
 	}
 	for _, name := range names {
 		id, err := r.channel(name)
@@ -103,7 +106,7 @@ func (r reader) Page(_ context.Context, q store.PageQuery) (cases []store.Case, 
 			after = q.After.CaseID
 		}
 		// One more than may be looked at is read, which tells whether there is a next page.
-		err = r.query("SELECT "+caseColumns+" FROM cases WHERE channel = ? AND case_id > ?"+live+" ORDER BY case_id LIMIT ?",
+		err = r.query("SELECT "+caseColumns+" FROM cases WHERE channel = ? AND case_id > ?"+part+" ORDER BY case_id LIMIT ?",
 			func(b *binder) { b.int(id); b.text(after); b.int(int64(q.Scan - scanned + 1)) },
 			func(row *row) error {
 				if next != nil {
