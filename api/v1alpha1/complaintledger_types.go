@@ -1,6 +1,8 @@
 package v1alpha1
 
 import (
+	"time"
+
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -86,7 +88,8 @@ type EmbeddedStorage struct {
 	StorageClassName *string `json:"storageClassName,omitempty"`
 }
 
-// Retention says how long personal data is kept after a case is closed. Instants and counts stay.
+// Retention says how long personal data is kept after a case is closed, or has been idle for so long that
+// it counts as closed. Instants and counts stay.
 type Retention struct {
 	// content is for texts, locations and attributes.
 	// +optional
@@ -96,7 +99,15 @@ type Retention struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1h') && duration(self) <= duration('87840h')",message="must be between 1h and 87840h (ten years)"
 	Handles *metav1.Duration `json:"handles,omitempty"`
+	// idle is how long after its last event a case that nobody has closed counts as closed, for retention and
+	// for nothing else: conversations on WhatsApp or Telegram are never closed. The default is 8784h (366 days).
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('24h') && duration(self) <= duration('87840h')",message="must be between 24h and 87840h (ten years)"
+	Idle *metav1.Duration `json:"idle,omitempty"`
 }
+
+// DefaultIdle is retention.idle where a ledger has a retention and does not say.
+const DefaultIdle = 8784 * time.Hour
 
 // Privacy says what is kept of a reporter's identity.
 type Privacy struct {

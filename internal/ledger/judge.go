@@ -34,6 +34,8 @@ type hearing struct {
 	// before is the state so far; nil for a new case.
 	before *caseState
 	cause  cause
+	// idle is how long after its last event an open case counts as closed for retention; negative is never.
+	idle time.Duration
 }
 
 // judge derives the state of a case and adds what changed with it to the figures. It is a pure
@@ -77,6 +79,10 @@ func (h *hearing) frozen(figures tally) *caseState {
 		*s = *h.before
 	}
 	s.row.NextAt, s.row.UnfinalAt = time.Time{}, time.Time{}
+	if s.row.Open {
+		s.row.ClosedAt = time.Time{}
+		h.retire(&s.row, h.lastEvent())
+	}
 	s.row.Live = true // so that it is found when the channel has rules again
 	s.row.Holds, s.row.Pseudonym = holds(h.events), pseudonym(h.events)
 	s.record.JudgedAt, s.record.Rules = micros(h.at), ""
@@ -102,7 +108,9 @@ func rowOf(h *hearing, derived *sla.Case) store.Case {
 	if derived.Unanswered {
 		row.UnansweredSince = derived.WaitingSince
 	}
-	if !row.Open {
+	if row.Open {
+		h.retire(&row, derived.LastEventAt)
+	} else {
 		row.ClosedAt = closedAt(derived)
 	}
 	for i := range derived.Clocks {
@@ -141,6 +149,30 @@ func closedAt(derived *sla.Case) time.Time {
 		at = derived.LastEventAt
 	}
 	return at
+}
+
+// retire sets when the retention of an open case begins to count: once nothing has happened in it for
+// long enough. A conversation with a person is never closed by anybody. Until then it is what time alone
+// will change, so that a case costs one judgement and no search.
+func (h *hearing) retire(row *store.Case, last time.Time) {
+	if h.idle < 0 || last.IsZero() {
+		return
+	}
+	if quiet := last.Add(h.idle); quiet.After(h.at) {
+		row.NextAt = earlier(row.NextAt, quiet)
+	} else {
+		row.ClosedAt = quiet
+	}
+}
+
+// lastEvent is when the latest event up to the judgement occurred.
+func (h *hearing) lastEvent() (last time.Time) {
+	for i := range h.events {
+		if at := h.events[i].OccurredAt; at.After(last) && !at.After(h.at) {
+			last = at
+		}
+	}
+	return last
 }
 
 // earlier is the earlier of two instants of which the zero time is none.

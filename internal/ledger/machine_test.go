@@ -69,7 +69,7 @@ type modelCase struct {
 }
 
 func (m *machine) step(rt *rapid.T) {
-	switch rapid.SampledFrom([]string{"append", "append", "append", "append", "time", "time", "observe", "report", "policy", "restart"}).Draw(rt, "step") {
+	switch rapid.SampledFrom([]string{"append", "append", "append", "append", "time", "time", "observe", "report", "policy", "restart", "expire"}).Draw(rt, "step") {
 	case "append":
 		m.appendSome(rt)
 	case "time":
@@ -92,11 +92,31 @@ func (m *machine) step(rt *rapid.T) {
 		}
 	case "policy":
 		m.usePolicy(rt, rapid.IntRange(0, len(policies())-1).Draw(rt, "policy"))
+	case "expire":
+		m.expire()
+		m.forget(rt)
 	case "restart":
 		m.restart()
 	}
 	m.advance()
 	m.judgeAll()
+}
+
+// forget takes over which content is gone: judged anew without it, every case must count as before.
+func (m *machine) forget(rt *rapid.T) {
+	err := m.store.View(context.Background(), func(r store.Reader) error {
+		for k, c := range m.cases {
+			events, err := r.Events(context.Background(), []complaint.CaseKey{k})
+			if err != nil {
+				return err
+			}
+			c.events = events[0]
+		}
+		return nil
+	})
+	if err != nil {
+		rt.Fatalf("Reading events: %v", err)
+	}
 }
 
 func (m *machine) channel(rt *rapid.T) string {
@@ -130,7 +150,9 @@ func policies() []policy.Document {
 		Departments: samplePolicy().Taxonomies["words"].Departments,
 		Categories:  []taxonomy.Category{{Name: "flood", Department: "dlhk", Keywords: []string{"genangan"}}},
 	}}
-	return []policy.Document{samplePolicy(), shorter(), without, renamed, promisesNothing, otherWords}
+	forgets := samplePolicy()
+	forgets.Retention = policy.Retention{Content: "1h", Idle: "5h"}
+	return []policy.Document{samplePolicy(), shorter(), without, renamed, promisesNothing, otherWords, forgets}
 }
 
 func (m *machine) usePolicy(rt *rapid.T, n int) {

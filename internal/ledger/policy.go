@@ -90,15 +90,26 @@ func (t *transaction) replacePolicy(ctx context.Context, document policy.Documen
 			affected = append(affected, name)
 		}
 	}
+	if old == nil || old.Retention.Idle != compiled.Retention.Idle || old.Retention.StoreHandles != compiled.Retention.StoreHandles {
+		// Retention reaches the cases of channels that are gone, too.
+		for name := range t.before.channels {
+			if compiled.Channel(name) == nil {
+				affected = append(affected, name)
+			}
+		}
+	}
 	// What an earlier policy left to do is done by this one, from where it stands.
 	work := rederivation{Channels: map[string]rederived{}}
 	for name, part := range t.rederivation().Channels {
-		if !part.Finished && compiled.Channel(name) != nil {
+		if !part.Finished {
 			work.Channels[name] = part
 		}
 	}
 	for _, name := range affected {
-		part := rederived{SLA: compiled.Channel(name).Channel.SLA}
+		part := rederived{}
+		if rules := compiled.Channel(name); rules != nil {
+			part.SLA = rules.Channel.SLA
+		}
 		if open := t.before.figures.byKey[channelKey(familyChannel, name)]; open != nil {
 			part.ToGo = open.values[channelOpen]
 		}
@@ -127,10 +138,6 @@ func (t *transaction) rederiveSome(ctx context.Context, limit int) error {
 	work := rederivation{Channels: maps.Clone(t.rederivation().Channels)}
 	t.rederive = &work
 	part := work.Channels[channel]
-	if t.rules(channel) == nil {
-		delete(work.Channels, channel)
-		return nil
-	}
 	query := store.PageQuery{Channel: channel, Live: true, Limit: limit, Scan: limit}
 	if part.After != "" {
 		query.After = &complaint.CaseKey{Channel: channel, CaseID: part.After}

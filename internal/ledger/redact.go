@@ -29,6 +29,16 @@ func redact(rules *policy.Rules, events []store.Event) (cleared []store.Event) {
 	return cleared
 }
 
+// dropHandles takes the raw handles from events, in place, and returns those that had any.
+func dropHandles(events []store.Event) (cleared []store.Event) {
+	for i := range events {
+		if strip(nil, &events[i], store.ContentHandles) {
+			cleared = append(cleared, events[i])
+		}
+	}
+	return cleared
+}
+
 // strip takes content from an event and reports whether there was any. An answer that a rule takes for
 // an acknowledgement by its text becomes one, as nothing tells later.
 func strip(rules *policy.Rules, e *store.Event, content store.Content) bool {

@@ -236,7 +236,7 @@ func (t *transaction) judge(ctx context.Context, cases []*touched) error {
 // decide judges one case, and takes the content from its events that a Redacted covers.
 func (t *transaction) decide(c *touched, before *caseState) (state *caseState, cleared []store.Event) {
 	rules := t.rules(c.key.Channel)
-	h := hearing{key: c.key, events: c.events, at: t.at, through: t.observedThrough(c.key.Channel), before: before}
+	h := hearing{key: c.key, events: c.events, at: t.at, through: t.observedThrough(c.key.Channel), before: before, idle: idle(t.compiled())}
 	if before != nil && rules != nil && before.record.Rules != rules.Digest {
 		// What the new rules alone change is told from what the evidence changes.
 		base := h
@@ -250,10 +250,23 @@ func (t *transaction) decide(c *touched, before *caseState) (state *caseState, c
 		h.before = judge(rules, base, t.figures)
 	}
 	state = judge(rules, h, t.figures)
-	if cleared = redact(rules, c.events); len(cleared) > 0 {
+	cleared = redact(rules, c.events)
+	if p := t.compiled(); p != nil && !p.Retention.StoreHandles {
+		// They were stored while an earlier policy said so.
+		cleared = append(cleared, dropHandles(c.events)...)
+	}
+	if len(cleared) > 0 {
 		state.row.Holds = holds(c.events)
 	}
 	return state, cleared
+}
+
+// idle is how long after its last event an open case counts as closed for retention; negative is never.
+func idle(p *policy.Policy) time.Duration {
+	if p == nil {
+		return -1
+	}
+	return p.Retention.Idle
 }
 
 func (t *transaction) put(ctx context.Context, states []*caseState) error {

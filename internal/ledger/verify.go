@@ -143,6 +143,7 @@ func (v *verification) one(row *store.Case, events []store.Event) error {
 	}
 	again := judge(rules, hearing{
 		key: row.CaseKey, events: events, at: fromMicros(state.record.JudgedAt), through: fromMicros(state.record.ObservedThrough), before: state,
+		idle: idle(v.have.policy),
 	}, tally{})
 	if err := again.save(); err != nil {
 		return err

@@ -63,6 +63,11 @@ func Retention(object *v1alpha1.ComplaintLedger) policy.Retention {
 		if r.Handles != nil {
 			retention.Handles = r.Handles.Duration.String()
 		}
+		idle := v1alpha1.DefaultIdle
+		if r.Idle != nil {
+			idle = r.Idle.Duration
+		}
+		retention.Idle = idle.String()
 	}
 	if p := object.Spec.Privacy; p != nil {
 		retention.StoreHandles = p.StoreHandles

@@ -125,7 +125,7 @@ func TestLedger(t *testing.T) {
 		Privacy:   &v1alpha1.Privacy{StoreHandles: true},
 		Linking:   &v1alpha1.Linking{Window: metav1.Duration{Duration: 48 * time.Hour}},
 	}}
-	if diff := cmp.Diff(policy.Retention{Content: "720h0m0s", Handles: "1h0m0s", StoreHandles: true}, Retention(object)); diff != "" {
+	if diff := cmp.Diff(policy.Retention{Content: "720h0m0s", Handles: "1h0m0s", Idle: "8784h0m0s", StoreHandles: true}, Retention(object)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(policy.Linking{Window: "48h0m0s"}, Linking(object)); diff != "" {

@@ -29,6 +29,9 @@ type CompiledRetention struct {
 	Content time.Duration
 	// Handles is for raw handles; negative is for ever, and 0 keeps none.
 	Handles time.Duration
+	// Idle is how long after its last event an open case counts as closed; negative is never. It is in
+	// whole microseconds, as instants are.
+	Idle time.Duration
 	// StoreHandles keeps raw handles at all.
 	StoreHandles bool
 }
@@ -101,10 +104,10 @@ func Compile(document Document) (*Policy, error) {
 	c.calendars = compileEach(c, "calendars", document.Calendars, calendar.Compile)
 	c.taxonomies = compileEach(c, "taxonomies", document.Taxonomies, taxonomy.Compile)
 	c.unusedSLAs()
-	for _, name := range slices.Sorted(maps.Keys(document.Channels)) {
-		p.channels[name] = c.channel(name)
-	}
 	p.Retention = c.retention()
+	for _, name := range slices.Sorted(maps.Keys(document.Channels)) {
+		p.channels[name] = c.channel(name, &p.Retention)
+	}
 	p.Linking = c.linking()
 	if len(c.faults) > 0 {
 		return nil, errors.Join(c.faults...)
@@ -173,7 +176,7 @@ func referenced(spec sla.Spec) string {
 	return spec.CalendarRef.Name
 }
 
-func (c *compiler) channel(name string) *Rules {
+func (c *compiler) channel(name string, retention *CompiledRetention) *Rules {
 	channel := c.document.Channels[name]
 	at := field.Path("channels").Child(name)
 	r := &Rules{Name: name, Channel: channel}
@@ -193,7 +196,7 @@ func (c *compiler) channel(name string) *Rules {
 	if r.Taxonomy, known = c.taxonomies[channel.Taxonomy]; channel.Taxonomy != "" && !known {
 		c.add(field.Errorf(at.Child("taxonomy"), "there is no ComplaintTaxonomy %q", channel.Taxonomy))
 	}
-	r.Digest = c.digest(&channel, spec, calendarName)
+	r.Digest = c.digest(&channel, spec, calendarName, retention)
 	return r
 }
 
@@ -223,12 +226,15 @@ func (c *compiler) sla(name, calendarName string) *sla.Policy {
 
 func (c *compiler) retention() CompiledRetention {
 	r := c.document.Retention
-	compiled := CompiledRetention{Content: -1, Handles: -1, StoreHandles: r.StoreHandles}
+	compiled := CompiledRetention{Content: -1, Handles: -1, Idle: -1, StoreHandles: r.StoreHandles}
 	if r.Content != "" {
 		compiled.Content = c.duration("retention.content", r.Content)
 	}
 	if r.Handles != "" {
 		compiled.Handles = c.duration("retention.handles", r.Handles)
+	}
+	if r.Idle != "" {
+		compiled.Idle = c.duration("retention.idle", r.Idle).Truncate(time.Microsecond)
 	}
 	if !r.StoreHandles {
 		compiled.Handles = 0

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"time"
 
 	"github.com/tanggap/tanggap/internal/calendar"
 	"github.com/tanggap/tanggap/internal/sla"
@@ -35,7 +36,7 @@ func digest(content any) string {
 }
 
 // digest is that of everything by which the cases of the channel are judged.
-func (c *compiler) digest(channel *Channel, spec sla.Spec, calendarName string) string {
+func (c *compiler) digest(channel *Channel, spec sla.Spec, calendarName string, retention *CompiledRetention) string {
 	spec.Objective = nil // a threshold for alerts: no case depends on it
 	return digest(struct {
 		Official bool
@@ -43,5 +44,11 @@ func (c *compiler) digest(channel *Channel, spec sla.Spec, calendarName string) 
 		Spec     sla.Spec
 		Calendar calendar.Spec
 		Taxonomy taxonomy.Spec
-	}{channel.Official, channel.SLA, spec, c.document.Calendars[calendarName], c.document.Taxonomies[channel.Taxonomy]})
+		// What a case holds, and until when, is decided with its clocks.
+		Idle         time.Duration
+		StoreHandles bool
+	}{
+		channel.Official, channel.SLA, spec, c.document.Calendars[calendarName], c.document.Taxonomies[channel.Taxonomy],
+		retention.Idle, retention.StoreHandles,
+	})
 }

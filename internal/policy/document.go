@@ -42,12 +42,16 @@ type Channel struct {
 	Replies bool `json:"replies,omitempty"`
 }
 
-// Retention says how long personal data is kept after a case is closed; Go durations, "" is for ever.
+// Retention says how long personal data is kept after a case is closed, or has been idle for so long that
+// it counts as closed; Go durations, "" is for ever.
 type Retention struct {
 	// Content is for texts, locations and attributes.
 	Content string `json:"content,omitempty"`
 	// Handles is for raw phone numbers, addresses and handles; without StoreHandles none is ever stored.
 	Handles string `json:"handles,omitempty"`
+	// Idle is how long after its last event a case that nobody has closed counts as closed, here and for
+	// nothing else; "" is never.
+	Idle string `json:"idle,omitempty"`
 	// StoreHandles keeps the raw handle beside the pseudonym.
 	StoreHandles bool `json:"storeHandles,omitempty"`
 }

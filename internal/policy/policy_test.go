@@ -81,7 +81,7 @@ func TestCompile(t *testing.T) {
 	if p.Channel("mayor").SLA != nil || p.Channel("mayor").Taxonomy != nil {
 		t.Error("a channel without references promises something")
 	}
-	wantRetention := policy.CompiledRetention{Content: 720 * time.Hour}
+	wantRetention := policy.CompiledRetention{Content: 720 * time.Hour, Idle: -1}
 	if diff := cmp.Diff(wantRetention, p.Retention); diff != "" {
 		t.Errorf("retention (-want +got):\n%s", diff)
 	}
@@ -89,7 +89,7 @@ func TestCompile(t *testing.T) {
 		t.Errorf("linking (-want +got):\n%s", diff)
 	}
 	forEver := compile(t, policy.Document{Retention: policy.Retention{StoreHandles: true}})
-	if diff := cmp.Diff(policy.CompiledRetention{Content: -1, Handles: -1, StoreHandles: true}, forEver.Retention); diff != "" {
+	if diff := cmp.Diff(policy.CompiledRetention{Content: -1, Handles: -1, Idle: -1, StoreHandles: true}, forEver.Retention); diff != "" {
 		t.Errorf("retention without an end (-want +got):\n%s", diff)
 	}
 }

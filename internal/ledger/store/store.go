@@ -146,7 +146,7 @@ type Case struct {
 	complaint.Dimensions
 	Status string
 	// ReceivedAt, AnsweredAt and WaitingSince are as in ledgerapi.Case; ClosedAt is the time from which
-	// retention counts.
+	// retention counts: of an open case too, if it has been idle for long.
 	ReceivedAt, AnsweredAt, WaitingSince, ClosedAt time.Time
 	// UnansweredSince is WaitingSince of a case that nobody has answered, else zero.
 	UnansweredSince time.Time

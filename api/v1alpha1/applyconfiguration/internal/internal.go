@@ -1014,6 +1014,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: handles
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: idle
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
 - name: com.github.tanggap.tanggap.api.v1alpha1.SLARule
   map:
     fields:

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -23,6 +24,8 @@ type Options struct {
 	Shared bool
 	// VFS names a registered virtual file system; "" is the operating system's.
 	VFS string
+	// flushEvery is how long after a vain attempt to empty the write-ahead log the next is made.
+	flushEvery time.Duration
 }
 
 const (
@@ -35,6 +38,10 @@ const (
 	readerCache = 8 << 10
 	// checkpointPages is how long the write-ahead log may become before it is copied into the file.
 	checkpointPages = 4000
+	// busyTimeout is how long a connection waits for a lock of another process, such as a verification.
+	busyTimeout = 10 * time.Second
+	// flushEvery is the usual time between attempts to empty the write-ahead log.
+	flushEvery = time.Second
 )
 
 // Store is a ledger in a directory.
@@ -48,8 +55,11 @@ type Store struct {
 	// readers are the idle ones; a nil stands for one that is not open yet.
 	readers chan *conn
 
-	// lastRef is the highest case number given; the holder of the writer uses it.
+	// lastRef is the highest case number given; stale says that what was cleared may still stand in the
+	// write-ahead log, and flushed when it was last tried to empty it. The holder of the writer uses them.
 	lastRef int64
+	stale   bool
+	flushed time.Time
 
 	closing sync.Once
 }
@@ -57,6 +67,9 @@ type Store struct {
 // Open opens the ledger in the directory, which it makes, with what it needs, when it is not there.
 func Open(dir string, options Options) (_ *Store, err error) {
 	s := &Store{options: options, write: make(chan *conn, 1), readers: make(chan *conn, maxReaders)}
+	if options.flushEvery == 0 {
+		s.options.flushEvery = flushEvery
+	}
 	path := filepath.Join(dir, fileName)
 	if options.Shared {
 		if _, err := os.Stat(path); err != nil {
@@ -128,8 +141,8 @@ func (s *Store) connect(cacheKiB int) (*conn, error) {
 	}
 	c := newConn(db)
 	// secure_delete overwrites what was deleted, so that a cleared text is nowhere in the file.
-	err = db.Exec(fmt.Sprintf(`PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
-		PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -%d`, cacheKiB))
+	err = db.Exec(fmt.Sprintf(`PRAGMA busy_timeout = %d; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
+		PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -%d`, busyTimeout.Milliseconds(), cacheKiB))
 	if err != nil {
 		return nil, errors.Join(classify(err), c.close())
 	}
@@ -250,16 +263,21 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 	if err := c.transaction(ctx, "BEGIN IMMEDIATE", "COMMIT", all); err != nil {
 		return err
 	}
-	if committed = true; t.cleared {
+	committed = true
+	if t.cleared || s.stale && time.Since(s.flushed) >= s.options.flushEvery {
 		s.flush(c)
 	}
 	return nil
 }
 
 // flush empties the write-ahead log, in which cleared texts still stand. A reader on an old snapshot
-// hinders it; the next clearing, or the next growth of the log to its bound, then does it.
+// hinders it; nobody waits for that reader: a later Update tries again.
 func (s *Store) flush(c *conn) {
-	_, _, _ = c.db.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
+	s.flushed = time.Now()
+	_ = c.db.BusyTimeout(0)
+	_, _, err := c.db.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
+	_ = c.db.BusyTimeout(busyTimeout)
+	s.stale = err != nil
 }
 
 // transaction runs f between the two statements, and rolls back when it fails or panics.

@@ -9,12 +9,16 @@ import (
 // RetentionApplyConfiguration represents a declarative configuration of the Retention type for use
 // with apply.
 //
-// Retention says how long personal data is kept after a case is closed. Instants and counts stay.
+// Retention says how long personal data is kept after a case is closed, or has been idle for so long that
+// it counts as closed. Instants and counts stay.
 type RetentionApplyConfiguration struct {
 	// content is for texts, locations and attributes.
 	Content *v1.Duration `json:"content,omitempty"`
 	// handles is for phone numbers, addresses and handles, where privacy.storeHandles keeps them.
 	Handles *v1.Duration `json:"handles,omitempty"`
+	// idle is how long after its last event a case that nobody has closed counts as closed, for retention and
+	// for nothing else: conversations on WhatsApp or Telegram are never closed. The default is 8784h (366 days).
+	Idle *v1.Duration `json:"idle,omitempty"`
 }
 
 // RetentionApplyConfiguration constructs a declarative configuration of the Retention type for use with
@@ -36,5 +40,13 @@ func (b *RetentionApplyConfiguration) WithContent(value v1.Duration) *RetentionA
 // If called multiple times, the Handles field is set to the value of the last call.
 func (b *RetentionApplyConfiguration) WithHandles(value v1.Duration) *RetentionApplyConfiguration {
 	b.Handles = &value
+	return b
+}
+
+// WithIdle sets the Idle field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Idle field is set to the value of the last call.
+func (b *RetentionApplyConfiguration) WithIdle(value v1.Duration) *RetentionApplyConfiguration {
+	b.Idle = &value
 	return b
 }
