@@ -328,7 +328,6 @@ func pagesGoThrough(h harness) {
 		"closed":                  {store.PageQuery{Limit: 3, Scan: 2, Open: &no}, some(func(c *store.Case) bool { return !c.Open })},
 		"unanswered":              {store.PageQuery{Limit: 3, Scan: 2, Unanswered: &yes}, some((*store.Case).Unanswered)},
 		"waiting":                 {store.PageQuery{Limit: 3, Scan: 2, Waiting: &yes}, some(func(c *store.Case) bool { return !c.WaitingSince.IsZero() })},
-		"not waiting":             {store.PageQuery{Limit: 3, Scan: 2, Waiting: &no}, some(func(c *store.Case) bool { return c.WaitingSince.IsZero() })},
 		"overdue and live":        {store.PageQuery{Limit: 2, Scan: 1, Live: true, Overdue: &yes}, some(func(c *store.Case) bool { return c.Overdue })},
 		"overdue":                 {store.PageQuery{Limit: 3, Scan: 2, Overdue: &yes}, some(func(c *store.Case) bool { return c.Overdue })},
 		"a category": {store.PageQuery{Limit: 3, Scan: 2, Dimensions: complaint.Dimensions{Category: "garbage"}},
