@@ -64,7 +64,7 @@ func newLedgerCommand() *cobra.Command {
 			panic(err) // a flag of this name was not defined above
 		}
 	}
-	command.AddCommand(newLedgerVerifyCommand())
+	command.AddCommand(newLedgerVerifyCommand(), newLedgerExportCommand(), newLedgerImportCommand())
 	return command
 }
 
@@ -175,7 +175,7 @@ func newReviewer(kubeconfig string) (*tokenreview.Reviewer, error) {
 
 // newLedgerVerifyCommand is `tanggap ledger verify`.
 func newLedgerVerifyCommand() *cobra.Command {
-	var data string
+	var from storageFlags
 	command := &cobra.Command{
 		Use:   "verify",
 		Short: "Recount every figure from the events and name what differs",
@@ -183,30 +183,14 @@ func newLedgerVerifyCommand() *cobra.Command {
 			"running. Every difference is printed; with any the exit status is 1.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			storage, err := sqlite.Open(data, sqlite.Options{Shared: true})
+			storage, err := from.read()
 			if err != nil {
 				return err
 			}
 			defer storage.Close()
-			cases := 0
-			differences, err := ledger.Verify(command.Context(), storage, func(n int) { cases = n })
-			if err != nil {
-				return err
-			}
-			out := command.OutOrStdout()
-			for _, d := range differences {
-				fmt.Fprintln(out, d)
-			}
-			if len(differences) > 0 {
-				return fmt.Errorf("%d differences in %d cases", len(differences), cases)
-			}
-			fmt.Fprintf(out, "no difference in %d cases\n", cases)
-			return nil
+			return verify(command, storage)
 		},
 	}
-	command.Flags().StringVar(&data, "data", "", "directory of the embedded storage (required)")
-	if err := command.MarkFlagRequired("data"); err != nil {
-		panic(err) // the flag was defined above
-	}
+	from.add(command)
 	return command
 }

@@ -113,6 +113,32 @@ func TestLedgerCommand(t *testing.T) {
 			t.Errorf("Round %d: verify says %q, error %v", round, out, err)
 		}
 	}
+	moved(t, dir, data)
+}
+
+// moved exports the ledger and imports it into other storages, by a file and without one.
+func moved(t *testing.T, dir, data string) {
+	t.Helper()
+	file := filepath.Join(dir, "export.ndjson")
+	if _, err := execute(t.Context(), "ledger", "export", "--data", data, "--file", file); err != nil {
+		t.Fatalf("Exporting: %v", err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("The export is %v, error %v; want it readable by its owner alone", info, err)
+	}
+	for name, from := range map[string][]string{"by a file": {"--file", file}, "without a file": {"--from-data", data}} {
+		target := filepath.Join(dir, name)
+		out, err := execute(t.Context(), append([]string{"ledger", "import", "--data", target}, from...)...)
+		if err != nil || !strings.HasSuffix(out, "no difference in 2 cases\n") {
+			t.Errorf("Importing %s says %q, error %v", name, out, err)
+		}
+		if _, err = execute(t.Context(), append([]string{"ledger", "import", "--data", target}, from...)...); err == nil || !strings.Contains(err.Error(), "not empty") {
+			t.Errorf("Importing %s again gives %v; want it refused", name, err)
+		}
+	}
+	if _, err := execute(t.Context(), "ledger", "export", "--data", data, "--file", filepath.Join(dir, "none", "x")); err == nil {
+		t.Error("An export into a folder that is not there was taken for done")
+	}
 }
 
 // execute runs the program with arguments and returns what it printed.

@@ -221,8 +221,8 @@ func (e *Event) Validate() error {
 		fault("to: only a StatusChanged has it")
 	}
 	switch {
-	case e.Kind == KindMerged && (e.Into == "" || len(e.Into) > MaxIDBytes):
-		fault("into: a Merged needs the case it was merged into, of at most %d bytes", MaxIDBytes)
+	case e.Kind == KindMerged && (e.Into == "" || len(e.Into) > MaxIDBytes || !utf8.ValidString(e.Into)):
+		fault("into: a Merged needs the case it was merged into, in UTF-8 and of at most %d bytes", MaxIDBytes)
 	case e.Kind == KindMerged && e.Into == e.CaseID:
 		fault("into: a case cannot be merged into itself")
 	case e.Kind != KindMerged && e.Into != "":

@@ -2,7 +2,10 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +17,7 @@ import (
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	"github.com/tanggap/tanggap/internal/ledger/store"
 	"github.com/tanggap/tanggap/internal/ledger/store/sqlite"
+	"github.com/tanggap/tanggap/internal/ledger/transfer"
 	"github.com/tanggap/tanggap/internal/policy"
 	"github.com/tanggap/tanggap/internal/sla"
 	"github.com/tanggap/tanggap/internal/taxonomy"
@@ -108,6 +112,30 @@ func (f *fixture) close() {
 func (f *fixture) restart() {
 	f.t.Helper()
 	f.close()
+	f.open()
+}
+
+// move ends the ledger and begins it anew on a storage to which everything was moved.
+func (f *fixture) move() {
+	f.t.Helper()
+	f.stop()
+	to := filepath.Join(f.dir, "moved")
+	target, err := sqlite.Open(to, sqlite.Options{})
+	if err != nil {
+		f.t.Fatalf("Opening the new storage: %v", err)
+	}
+	out, in := io.Pipe()
+	go func() {
+		_, err := transfer.Export(context.Background(), f.store, in, f.clock.now(), nil)
+		in.CloseWithError(err)
+	}()
+	if _, err := transfer.Import(context.Background(), target, out, nil); err != nil {
+		f.t.Fatalf("Moving: %v", err)
+	}
+	if err := errors.Join(f.store.Close(), target.Close()); err != nil {
+		f.t.Errorf("Closing the stores: %v", err)
+	}
+	f.dir = to
 	f.open()
 }
 

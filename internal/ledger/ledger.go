@@ -11,6 +11,7 @@ import (
 
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	"github.com/tanggap/tanggap/internal/ledger/store"
+	"github.com/tanggap/tanggap/internal/ledger/transfer"
 )
 
 // Options are what a Ledger needs from outside.
@@ -64,7 +65,13 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 	}
 	// A replica that has just come may only watch when no other has for a while.
 	l.watchedAt = l.now()
-	if err := options.Store.View(ctx, func(r store.Reader) error { return l.catchUp(ctx, r) }); err != nil {
+	err := options.Store.View(ctx, func(r store.Reader) error {
+		if err := transfer.Check(ctx, r); err != nil {
+			return err
+		}
+		return l.catchUp(ctx, r)
+	})
+	if err != nil {
 		return nil, fmt.Errorf("reading the ledger: %w", err)
 	}
 	return l, nil

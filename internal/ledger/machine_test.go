@@ -69,7 +69,7 @@ type modelCase struct {
 }
 
 func (m *machine) step(rt *rapid.T) {
-	switch rapid.SampledFrom([]string{"append", "append", "append", "append", "time", "time", "observe", "report", "policy", "restart", "expire"}).Draw(rt, "step") {
+	switch rapid.SampledFrom([]string{"append", "append", "append", "append", "time", "time", "observe", "report", "policy", "restart", "expire", "move"}).Draw(rt, "step") {
 	case "append":
 		m.appendSome(rt)
 	case "time":
@@ -97,6 +97,8 @@ func (m *machine) step(rt *rapid.T) {
 		m.forget(rt)
 	case "restart":
 		m.restart()
+	case "move":
+		m.move()
 	}
 	m.advance()
 	m.judgeAll()

@@ -1,0 +1,191 @@
+package transfer
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/store"
+)
+
+const (
+	// pageCases is how many cases are read at once, and pageEvents about how many events.
+	pageCases  = 500
+	pageEvents = 4000
+)
+
+// Export writes everything that the storage holds, as one snapshot, of which it has a few cases in memory
+// at a time. A ledger may use the storage meanwhile; what it stores later is not in the export. progress,
+// which may be nil, is told how many cases have been written.
+func Export(ctx context.Context, s store.Store, out io.Writer, now time.Time, progress func(cases int)) (Totals, error) {
+	w := newWriter(out)
+	err := s.View(ctx, func(r store.Reader) error {
+		state, err := stateOf(ctx, r)
+		if err != nil {
+			return err
+		}
+		if state != nil && !state.Complete {
+			return ErrUnfinished
+		}
+		return w.everything(ctx, r, now, progress)
+	})
+	if err != nil {
+		return Totals{}, fmt.Errorf("exporting the ledger: %w", err)
+	}
+	return w.totals, nil
+}
+
+// writer writes lines and adds them up.
+type writer struct {
+	out     *bufio.Writer
+	encoder *json.Encoder
+	totals  Totals
+	// all is the sum of what was written.
+	all interface {
+		io.Writer
+		Sum(b []byte) []byte
+	}
+}
+
+func newWriter(out io.Writer) *writer {
+	w := &writer{out: bufio.NewWriterSize(out, 1<<18), all: sha256.New()}
+	w.encoder = json.NewEncoder(io.MultiWriter(w.out, w.all))
+	w.encoder.SetEscapeHTML(false)
+	return w
+}
+
+func (w *writer) write(l line) error {
+	if err := w.encoder.Encode(l); err != nil {
+		return fmt.Errorf("writing the export: %w", err)
+	}
+	return nil
+}
+
+func (w *writer) everything(ctx context.Context, r store.Reader, now time.Time, progress func(int)) error {
+	head, err := r.Head(ctx)
+	if err != nil {
+		return err
+	}
+	id := make([]byte, 16)
+	rand.Read(id)
+	err = w.write(line{Header: &header{
+		Format: format, Version: version, ID: hex.EncodeToString(id), ExportedAt: now.UTC(), At: optional(head.At),
+	}})
+	if err != nil {
+		return err
+	}
+	if err := w.small(ctx, r); err != nil {
+		return err
+	}
+	if err := w.cases(ctx, r, progress); err != nil {
+		return err
+	}
+	sum := hex.EncodeToString(w.all.Sum(nil))
+	if err := w.write(line{End: &end{Totals: w.totals, SHA256: sum}}); err != nil {
+		return err
+	}
+	if err := w.out.Flush(); err != nil {
+		return fmt.Errorf("writing the export: %w", err)
+	}
+	return nil
+}
+
+// small writes what there is a bounded number of.
+func (w *writer) small(ctx context.Context, r store.Reader) error {
+	settings, err := r.Settings(ctx, 0)
+	if err != nil {
+		return err
+	}
+	for _, s := range settings {
+		if s.Name == settingImport {
+			continue // where this storage's content came from is no part of it
+		}
+		w.totals.Settings++
+		if err := w.write(line{Setting: &settingLine{Name: s.Name, Value: s.Value}}); err != nil {
+			return err
+		}
+	}
+	channels, err := r.Channels(ctx, 0)
+	if err != nil {
+		return err
+	}
+	for i := range channels {
+		w.totals.Channels++
+		if err := w.write(line{Channel: lineOfChannel(&channels[i])}); err != nil {
+			return err
+		}
+	}
+	return r.Figures(ctx, 0, func(f store.Figures) error {
+		w.totals.Figures++
+		return w.write(line{Figures: &figuresLine{Key: f.Key, Values: f.Values}})
+	})
+}
+
+func (w *writer) cases(ctx context.Context, r store.Reader, progress func(int)) error {
+	query := store.PageQuery{Limit: pageCases, Scan: pageCases}
+	for {
+		rows, next, err := r.Page(ctx, query)
+		if err != nil {
+			return err
+		}
+		for len(rows) > 0 {
+			n := portion(rows)
+			if err := w.portion(ctx, r, rows[:n]); err != nil {
+				return err
+			}
+			rows = rows[n:]
+			if progress != nil {
+				progress(w.totals.Cases)
+			}
+		}
+		if next == nil {
+			return nil
+		}
+		query.After = next
+	}
+}
+
+// portion is how many of the cases, one at least, have no more events together than are read at once.
+func portion(rows []store.Case) int {
+	events := rows[0].Events
+	for n := 1; n < len(rows); n++ {
+		if events += rows[n].Events; events > pageEvents {
+			return n
+		}
+	}
+	return len(rows)
+}
+
+func (w *writer) portion(ctx context.Context, r store.Reader, rows []store.Case) error {
+	keys := make([]complaint.CaseKey, len(rows))
+	for i := range rows {
+		keys[i] = rows[i].CaseKey
+	}
+	events, err := r.Events(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		slices.SortFunc(events[i], func(a, b store.Event) int { return complaint.Compare(&a.Event, &b.Event) })
+		w.totals.Cases++
+		w.totals.Events += len(events[i])
+		if err := w.write(line{Case: lineOfCase(&rows[i], len(events[i]))}); err != nil {
+			return err
+		}
+		for j := range events[i] {
+			e := &events[i][j]
+			if err := w.write(line{Event: &eventLine{Event: e.Event, Pseudonym: e.Pseudonym, ReceivedAt: e.ReceivedAt}}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
