@@ -105,8 +105,8 @@ func (w *writer) small(ctx context.Context, r store.Reader) error {
 		return err
 	}
 	for _, s := range settings {
-		if s.Name == settingImport {
-			continue // where this storage's content came from is no part of it
+		if local(s.Name) {
+			continue
 		}
 		w.totals.Settings++
 		if err := w.write(line{Setting: &settingLine{Name: s.Name, Value: s.Value}}); err != nil {
@@ -127,6 +127,12 @@ func (w *writer) small(ctx context.Context, r store.Reader) error {
 		w.totals.Figures++
 		return w.write(line{Figures: &figuresLine{Key: f.Key, Values: f.Values}})
 	})
+}
+
+// local reports whether a setting is about one storage, and no part of what is kept there: where its
+// content came from, and which processes have run on it and since which of its revisions.
+func local(setting string) bool {
+	return setting == settingImport || setting == "lives" || setting == "watch"
 }
 
 func (w *writer) cases(ctx context.Context, r store.Reader, progress func(int)) error {

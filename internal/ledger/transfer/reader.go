@@ -121,7 +121,7 @@ func (r *reader) small() (*small, error) {
 		switch {
 		case err != nil:
 			return nil, err
-		case l.Setting != nil && l.Setting.Name != settingImport:
+		case l.Setting != nil && !local(l.Setting.Name):
 			s.settings = append(s.settings, *l.Setting)
 			r.totals.Settings++
 		case l.Channel != nil:
