@@ -161,6 +161,8 @@ func (s *ChannelSource) Replies() bool {
 		return s.X.Reply != nil
 	case s.Telegram != nil:
 		return s.Telegram.Reply != nil
+	case s.Meta != nil:
+		return s.Meta.Reply != nil
 	}
 	return false
 }

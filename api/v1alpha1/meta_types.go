@@ -80,7 +80,15 @@ type MetaSource struct {
 	// +optional
 	// +kubebuilder:default={}
 	Reconcile *MetaReconcile `json:"reconcile,omitempty"`
+	// reply allows answers to be sent through Tanggap, with the access token; without it none is. Comments are
+	// answered below them. A message needs to know the person, so that the ledger must keep handles
+	// (spec.privacy.storeHandles); Meta takes answers to messages for 24 hours, and by people for 7 days.
+	// +optional
+	Reply *MetaReply `json:"reply,omitempty"`
 }
+
+// MetaReply allows answers. It has no members: the access token is all that is needed.
+type MetaReply struct{}
 
 // MetaReconcile says how the Graph API is read.
 type MetaReconcile struct {

@@ -166,6 +166,7 @@ func goodManifests() map[string]badManifest {
 		"a WhatsApp channel":                          {manifest: whatsapp},
 		"a WhatsApp channel that may answer":          {manifest: whatsapp, patch: chatPatch(`reply: {accessTokenSecretRef: {name: a, key: b}, template: {name: kabar_laporan}}`)},
 		"an account on X that may answer":             {manifest: xAccount, patch: xPatch(`reply: {consumerKeySecretRef: {name: a, key: a}, consumerSecretSecretRef: {name: a, key: b}, accessTokenSecretRef: {name: a, key: c}, accessTokenSecretSecretRef: {name: a, key: d}}`)},
+		"a Page that may answer":                      {manifest: metaPage, patch: metaPatch(`reply: {}`)},
 		"a bot on Telegram that may answer":           {manifest: telegramBot, patch: telegramPatch(`reply: {}`)},
 		"a WhatsApp channel with many workers":        {manifest: whatsapp, patch: `spec: {worker: {replicas: 8}}`},
 		"a Facebook Page":                             {manifest: metaPage},

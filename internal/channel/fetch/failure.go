@@ -57,6 +57,8 @@ func NotSent(err error) error {
 	_, unresolved := errors.AsType[*net.DNSError](err)
 	known, _ := errors.AsType[*channel.Error](err)
 	switch {
+	case known != nil && known.Reason == ledgerapi.ReasonServerError: // some servers say so with any status
+		return err
 	case answered && status.Status >= 400 && status.Status < 500 && status.Status != http.StatusRequestTimeout:
 	case failed && (operation.Op == "dial" || operation.Op == "proxyconnect"), unresolved:
 	case known != nil && known.Reason == ledgerapi.ReasonRateLimited: // also by ourselves, before it was sent

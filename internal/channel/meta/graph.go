@@ -3,7 +3,6 @@ package meta
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"net/url"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
@@ -33,7 +32,7 @@ func newGraph(spec *v1alpha1.MetaSource, reconcile *v1alpha1.MetaReconcile, sett
 	}
 	config := fetch.Config{
 		Transport: &quota{next: settings.Transport, now: settings.Now}, Timeout: duration(reconcile.Timeout, 0),
-		RequestsPerMinute: number(reconcile.RequestsPerMinute, 0), Authorizer: bearer(token),
+		RequestsPerMinute: number(reconcile.RequestsPerMinute, 0), Authorizer: fetch.Bearer(token),
 		Now: settings.Now, After: settings.After,
 	}
 	g := &graph{base: base}
@@ -48,7 +47,7 @@ func newGraph(spec *v1alpha1.MetaSource, reconcile *v1alpha1.MetaReconcile, sett
 		if err != nil {
 			return nil, err
 		}
-		g.app = append(g.app, g.client.With(bearer(string(spec.AppID)+"|"+string(secret))))
+		g.app = append(g.app, g.client.With(fetch.Bearer(string(spec.AppID)+"|"+string(secret))))
 	}
 	return g, nil
 }
@@ -96,15 +95,3 @@ func (p *page) next() string {
 func invalid(message string) *channel.Error {
 	return &channel.Error{Reason: ledgerapi.ReasonInvalidResponse, Message: message}
 }
-
-// bearer is an access token. In a header it gets into no log of addresses.
-type bearer string
-
-// Authorize implements fetch.Authorizer.
-func (b bearer) Authorize(_ context.Context, request *http.Request) error {
-	request.Header.Set("Authorization", "Bearer "+string(b))
-	return nil
-}
-
-// Refused implements fetch.Authorizer: there is no other token.
-func (bearer) Refused() bool { return false }

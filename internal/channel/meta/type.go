@@ -127,7 +127,8 @@ func (s *source) Interval() time.Duration { return s.interval }
 func (s *source) Close() error { return s.graph.close() }
 
 var (
-	_ channel.Type   = Type{}
-	_ channel.Pusher = (*source)(nil)
-	_ channel.Poller = (*source)(nil)
+	_ channel.Type    = Type{}
+	_ channel.Pusher  = (*source)(nil)
+	_ channel.Poller  = (*source)(nil)
+	_ channel.Replier = (*source)(nil)
 )

@@ -146,6 +146,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		write(w, Object{"data": s.subscriptions()})
 	case token != s.options.Token:
 		refuse(w, http.StatusUnauthorized, 190)
+	case r.Method == http.MethodPost:
+		s.answer(w, r, node, edge)
 	default:
 		s.serve(w, r, node, edge)
 	}

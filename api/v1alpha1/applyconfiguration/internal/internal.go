@@ -659,6 +659,18 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
       default: 30s
+- name: com.github.tanggap.tanggap.api.v1alpha1.MetaReply
+  map:
+    elementType:
+      scalar: untyped
+      list:
+        elementType:
+          namedType: __untyped_atomic_
+        elementRelationship: atomic
+      map:
+        elementType:
+          namedType: __untyped_deduced_
+        elementRelationship: separable
 - name: com.github.tanggap.tanggap.api.v1alpha1.MetaSource
   map:
     fields:
@@ -698,6 +710,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.MetaReconcile
       default: {}
+    - name: reply
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.MetaReply
     - name: requestsPerSecond
       type:
         scalar: numeric

@@ -49,6 +49,10 @@ type MetaSourceApplyConfiguration struct {
 	RequestsPerSecond *int32 `json:"requestsPerSecond,omitempty"`
 	// reconcile says how the Graph API is read for what deliveries missed.
 	Reconcile *MetaReconcileApplyConfiguration `json:"reconcile,omitempty"`
+	// reply allows answers to be sent through Tanggap, with the access token; without it none is. Comments are
+	// answered below them. A message needs to know the person, so that the ledger must keep handles
+	// (spec.privacy.storeHandles); Meta takes answers to messages for 24 hours, and by people for 7 days.
+	Reply *apiv1alpha1.MetaReply `json:"reply,omitempty"`
 }
 
 // MetaSourceApplyConfiguration constructs a declarative configuration of the MetaSource type for use with
@@ -173,5 +177,13 @@ func (b *MetaSourceApplyConfiguration) WithRequestsPerSecond(value int32) *MetaS
 // If called multiple times, the Reconcile field is set to the value of the last call.
 func (b *MetaSourceApplyConfiguration) WithReconcile(value *MetaReconcileApplyConfiguration) *MetaSourceApplyConfiguration {
 	b.Reconcile = value
+	return b
+}
+
+// WithReply sets the Reply field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Reply field is set to the value of the last call.
+func (b *MetaSourceApplyConfiguration) WithReply(value apiv1alpha1.MetaReply) *MetaSourceApplyConfiguration {
+	b.Reply = &value
 	return b
 }
