@@ -70,6 +70,15 @@ type Observer interface {
 	ObservedThrough() time.Time
 }
 
+// Waker is optional; implement it when a source that is polled can learn between polls that there is something
+// to read, as from IMAP's IDLE.
+type Waker interface {
+	// Woken yields a value each time the next poll should begin at once. Polls go on at their Interval all the
+	// same, so that nothing is lost with a value that never came; one too many costs a poll. After a poll that
+	// failed it is not listened to: then the wait is as long as failures suggest.
+	Woken() <-chan struct{}
+}
+
 // Sink takes what a source has read. A Poller calls it from one goroutine at a time, a Pusher from many.
 type Sink interface {
 	// Append returns nil once the ledger has the batch durably, events and cursor in one transaction.

@@ -40,10 +40,38 @@ func (r *runner) poll(ctx context.Context, source channel.Poller, health pollHea
 			failures++
 			r.pollFailed(sink, health, failure)
 		}
-		if !r.sleep(ctx, r.untilNextPoll(started, source.Interval(), failures, failure)) {
+		if !r.rest(ctx, r.untilNextPoll(started, source.Interval(), failures, failure), wakes(source, failure)) {
 			return
 		}
 	}
+}
+
+// wakePause is the least time between two polls, however often a source is woken.
+const wakePause = time.Second
+
+// wakes is what may end the wait for the next poll early; nil is nothing.
+func wakes(source channel.Poller, failure *channel.Error) <-chan struct{} {
+	if waker, ok := source.(channel.Waker); ok && failure == nil {
+		return waker.Woken()
+	}
+	return nil
+}
+
+// rest waits until the next poll is due or the source wakes up. It reports false when ctx ends.
+func (r *runner) rest(ctx context.Context, d time.Duration, woken <-chan struct{}) bool {
+	pause := min(d, wakePause)
+	if woken == nil {
+		pause = d
+	}
+	if !r.sleep(ctx, pause) || pause == d {
+		return ctx.Err() == nil
+	}
+	select {
+	case <-woken:
+	case <-r.after(d - pause):
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
 }
 
 // pollOnce is one poll, from where the ledger says if that is not known; a panic of the source is a
