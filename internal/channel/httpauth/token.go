@@ -40,18 +40,40 @@ type token struct {
 	until time.Time
 }
 
-// Authorize implements fetch.Authorizer.
-func (t *token) Authorize(ctx context.Context, request *http.Request) error {
+// Tokens are access tokens for a protocol other than HTTP. They are safe for concurrent use.
+type Tokens struct{ token }
+
+// NewTokens gets them by the client credentials grant (RFC 6749 section 4.4). It reads credentials and sends
+// nothing yet; its error is that of the credential.
+func NewTokens(spec *v1alpha1.OAuth2Auth, options Options) (*Tokens, error) {
+	read := reader{credential: options.Credential}
+	return &Tokens{token{get: newClientCredentials(&read, spec, options), now: options.Now}}, read.err
+}
+
+// Token is a token that is valid now. Its error is an *channel.Error.
+func (t *Tokens) Token(ctx context.Context) (string, error) { return t.current(ctx) }
+
+// current is a token that is valid now.
+func (t *token) current(ctx context.Context) (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.value == "" || !t.now().Before(t.until) {
 		value, lifetime, err := t.get(ctx)
 		if err != nil {
-			return err
+			return "", err
 		}
 		t.value, t.until = value, t.now().Add(lifetime-min(leeway, lifetime/10))
 	}
-	request.Header.Set("Authorization", "Bearer "+t.value)
+	return t.value, nil
+}
+
+// Authorize implements fetch.Authorizer.
+func (t *token) Authorize(ctx context.Context, request *http.Request) error {
+	value, err := t.current(ctx)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+value)
 	return nil
 }
 
