@@ -83,7 +83,7 @@ type WorkerSpec struct {
 
 // SourceType is a kind of source; it is also the name of the member that configures it.
 //
-// +kubebuilder:validation:Enum=rest;webhook;open311;x;whatsapp;telegram;sms;meta
+// +kubebuilder:validation:Enum=rest;webhook;open311;x;whatsapp;telegram;sms;meta;email
 type SourceType string
 
 // The kinds of source.
@@ -96,6 +96,7 @@ const (
 	SourceTelegram SourceType = "telegram"
 	SourceSMS      SourceType = "sms"
 	SourceMeta     SourceType = "meta"
+	SourceEmail    SourceType = "email"
 )
 
 // ChannelSource is where complaints come from: type, and exactly the member of that name.
@@ -108,6 +109,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.telegram) == (self.type == 'telegram')",message="telegram must be set when type is telegram, and only then"
 // +kubebuilder:validation:XValidation:rule="has(self.sms) == (self.type == 'sms')",message="sms must be set when type is sms, and only then"
 // +kubebuilder:validation:XValidation:rule="has(self.meta) == (self.type == 'meta')",message="meta must be set when type is meta, and only then"
+// +kubebuilder:validation:XValidation:rule="has(self.email) == (self.type == 'email')",message="email must be set when type is email, and only then"
 // +union
 type ChannelSource struct {
 	// type of the source.
@@ -138,6 +140,9 @@ type ChannelSource struct {
 	// meta receives comments, mentions and messages of a Facebook Page and an Instagram account.
 	// +optional
 	Meta *MetaSource `json:"meta,omitempty"`
+	// email reads mailboxes by IMAP.
+	// +optional
+	Email *EmailSource `json:"email,omitempty"`
 }
 
 // Pushed reports whether others deliver to the source, so that it has an endpoint and any number of workers

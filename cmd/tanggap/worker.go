@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/channel/email"
 	"github.com/tanggap/tanggap/internal/channel/meta"
 	"github.com/tanggap/tanggap/internal/channel/open311"
 	"github.com/tanggap/tanggap/internal/channel/rest"
@@ -84,6 +85,7 @@ func sourceTypes() ([]channel.Type, error) {
 		x.Type{},
 		telegram.Type{},
 		sms.Type{},
+		email.Type{Dial: (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext},
 		meta.Type{},
 	}, nil
 }

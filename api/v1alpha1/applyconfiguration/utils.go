@@ -54,6 +54,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ComplaintTaxonomyStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Department"):
 		return &apiv1alpha1.DepartmentApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EmailAuth"):
+		return &apiv1alpha1.EmailAuthApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EmailPassword"):
+		return &apiv1alpha1.EmailPasswordApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EmailPolling"):
+		return &apiv1alpha1.EmailPollingApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EmailSource"):
+		return &apiv1alpha1.EmailSourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EmailStaff"):
+		return &apiv1alpha1.EmailStaffApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EmbeddedStorage"):
 		return &apiv1alpha1.EmbeddedStorageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EventMapping"):

@@ -112,6 +112,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.tanggap.tanggap.api.v1alpha1.ChannelSource
   map:
     fields:
+    - name: email
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.EmailSource
     - name: meta
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.MetaSource
@@ -400,6 +403,111 @@ var schemaYAML = typed.YAMLObject(`types:
             namedType: com.github.tanggap.tanggap.api.v1alpha1.SourceValue
           elementRelationship: associative
 - name: com.github.tanggap.tanggap.api.v1alpha1.DueAt
+  scalar: string
+- name: com.github.tanggap.tanggap.api.v1alpha1.EmailAuth
+  map:
+    fields:
+    - name: bearer
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.BearerAuth
+    - name: oauth2
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.OAuth2Auth
+    - name: password
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.EmailPassword
+    - name: type
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.EmailAuthType
+- name: com.github.tanggap.tanggap.api.v1alpha1.EmailAuthType
+  scalar: string
+- name: com.github.tanggap.tanggap.api.v1alpha1.EmailPassword
+  map:
+    fields:
+    - name: passwordSecretRef
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+- name: com.github.tanggap.tanggap.api.v1alpha1.EmailPolling
+  map:
+    fields:
+    - name: interval
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 1m
+    - name: lookback
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 720h
+    - name: maxPages
+      type:
+        scalar: numeric
+      default: 1000
+- name: com.github.tanggap.tanggap.api.v1alpha1.EmailSource
+  map:
+    fields:
+    - name: auth
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.EmailAuth
+    - name: authservID
+      type:
+        scalar: string
+    - name: caSecretRef
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+    - name: caseTokenPrefix
+      type:
+        scalar: string
+    - name: host
+      type:
+        scalar: string
+    - name: mailboxes
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+      default:
+      - INBOX
+    - name: maxMessageBytes
+      type:
+        scalar: numeric
+      default: 1048576
+    - name: polling
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.EmailPolling
+      default: {}
+    - name: port
+      type:
+        scalar: numeric
+    - name: sentMailbox
+      type:
+        scalar: string
+    - name: staff
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.EmailStaff
+    - name: tls
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.EmailTLS
+      default: Implicit
+    - name: usernameSecretRef
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+- name: com.github.tanggap.tanggap.api.v1alpha1.EmailStaff
+  map:
+    fields:
+    - name: addresses
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: domains
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+- name: com.github.tanggap.tanggap.api.v1alpha1.EmailTLS
   scalar: string
 - name: com.github.tanggap.tanggap.api.v1alpha1.EmbeddedStorage
   map:

@@ -29,6 +29,8 @@ type ChannelSourceApplyConfiguration struct {
 	SMS *SMSSourceApplyConfiguration `json:"sms,omitempty"`
 	// meta receives comments, mentions and messages of a Facebook Page and an Instagram account.
 	Meta *MetaSourceApplyConfiguration `json:"meta,omitempty"`
+	// email reads mailboxes by IMAP.
+	Email *EmailSourceApplyConfiguration `json:"email,omitempty"`
 }
 
 // ChannelSourceApplyConfiguration constructs a declarative configuration of the ChannelSource type for use with
@@ -106,5 +108,13 @@ func (b *ChannelSourceApplyConfiguration) WithSMS(value *SMSSourceApplyConfigura
 // If called multiple times, the Meta field is set to the value of the last call.
 func (b *ChannelSourceApplyConfiguration) WithMeta(value *MetaSourceApplyConfiguration) *ChannelSourceApplyConfiguration {
 	b.Meta = value
+	return b
+}
+
+// WithEmail sets the Email field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Email field is set to the value of the last call.
+func (b *ChannelSourceApplyConfiguration) WithEmail(value *EmailSourceApplyConfiguration) *ChannelSourceApplyConfiguration {
+	b.Email = value
 	return b
 }
