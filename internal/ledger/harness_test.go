@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,13 +61,57 @@ type fixture struct {
 	dir    string
 	clock  *fakeClock
 	names  *Pseudonyms
-	store  store.Store
+	store  *faultyStore
 	ledger *Ledger
 	stop   func()
+	// replicas are all ledgers on the store, of which ledger is the one that is asked; there is one, or
+	// the store is shared.
+	replicas []*replica
 }
 
-func newFixture(t failer, dir string) *fixture {
+// replica is one of several ledgers on a store.
+type replica struct {
+	*Ledger
+	stop func()
+}
+
+// faultyStore is a store that several ledgers may use, each as if in a process of its own, and that can
+// be cut off from them.
+type faultyStore struct {
+	store.Store
+	shared bool
+	// silent loses the answer to the next commits that are done; cut has nothing be done.
+	silent, cut atomic.Bool
+}
+
+var errCut = errors.New("the connection was cut")
+
+func (s *faultyStore) Exclusive() bool { return !s.shared && s.Store.Exclusive() }
+
+func (s *faultyStore) Update(ctx context.Context, f func(store.Tx) error) error {
+	if s.cut.Load() {
+		return errCut
+	}
+	err := s.Store.Update(ctx, f)
+	if err == nil && s.silent.Load() {
+		return errCut
+	}
+	return err
+}
+
+func (s *faultyStore) View(ctx context.Context, f func(store.Reader) error) error {
+	if s.cut.Load() {
+		return errCut
+	}
+	return s.Store.View(ctx, f)
+}
+
+func newFixture(t failer, dir string) *fixture { return newReplicas(t, dir, 1) }
+
+// newReplicas is a fixture with several ledgers on one store.
+func newReplicas(t failer, dir string, n int) *fixture {
 	f := &fixture{t: t, dir: dir, clock: &fakeClock{at: monday}, names: &Pseudonyms{keys: [][]byte{[]byte("0123456789abcdef")}}}
+	f.replicas = make([]*replica, n)
 	f.open()
 	return f
 }
@@ -86,8 +131,22 @@ func (f *fixture) open() {
 	if err != nil {
 		f.t.Fatalf("Opening the store: %v", err)
 	}
-	f.store = opened
-	f.ledger, err = Open(context.Background(), Options{Store: f.store, Pseudonyms: f.names, Now: f.clock.now})
+	f.store = &faultyStore{Store: opened, shared: len(f.replicas) > 1}
+	for i := range f.replicas {
+		f.replicas[i] = f.run()
+	}
+	f.ledger = f.replicas[0].Ledger
+	f.stop = func() {
+		for _, r := range f.replicas {
+			r.stop()
+		}
+	}
+}
+
+// run begins a ledger on the store.
+func (f *fixture) run() *replica {
+	f.t.Helper()
+	l, err := Open(context.Background(), Options{Store: f.store, Pseudonyms: f.names, Now: f.clock.now})
 	if err != nil {
 		f.t.Fatalf("Opening the ledger: %v", err)
 	}
@@ -95,9 +154,20 @@ func (f *fixture) open() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		f.ledger.Run(ctx)
+		l.Run(ctx)
 	}()
-	f.stop = func() { cancel(); <-done }
+	return &replica{l, func() { cancel(); <-done }}
+}
+
+// ask has replica n asked from now on, which first catches up if several are on the store.
+func (f *fixture) ask(n int) {
+	f.t.Helper()
+	f.ledger = f.replicas[n].Ledger
+	if f.ledger.shared {
+		if err := f.ledger.sync(context.Background()); err != nil {
+			f.t.Fatalf("Catching up: %v", err)
+		}
+	}
 }
 
 func (f *fixture) close() {

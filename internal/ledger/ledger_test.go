@@ -193,6 +193,33 @@ func TestSummaryWaitsForGrowth(t *testing.T) {
 	}
 }
 
+func TestAHistogramThatChangedIsSentAsAWhole(t *testing.T) {
+	f := testFixture(t)
+	f.append("dsw", received("C1", monday.Add(-time.Hour)), answered("C1", monday))
+	var view ledgerapi.View
+	follow := func() {
+		t.Helper()
+		s, err := f.ledger.Summary(t.Context(), view.Position(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := view.Apply(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	follow()
+	f.append("dsw", received("C2", monday.Add(-time.Minute)), answered("C2", monday))
+	follow()
+	for _, h := range view.Summary().Histogram {
+		if h.Count != 2 || h.Sum != 3660 || len(h.Native) != 2 {
+			t.Errorf("The histogram is %+v; want the times of both answers", h)
+		}
+	}
+	if diff := cmp.Diff(shownOf(f.summary()), shownOf(view.Summary())); diff != "" {
+		t.Errorf("After the change (-whole +followed):\n%s", diff)
+	}
+}
+
 func TestVerifyNamesWhatDiffers(t *testing.T) {
 	f := testFixture(t)
 	f.append("dsw", received("C1", monday))

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,20 +26,43 @@ import (
 // come back, and restarts. After every step the figures must be those of a model that judges every case
 // anew, and remembers of each no more than what was counted.
 func TestEveryHistoryCountsLikeARecount(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		m := &machine{
-			fixture: newFixture(rt, t.TempDir()), ids: map[[2]string]bool{}, cases: map[complaint.CaseKey]*modelCase{},
-			through: map[string]time.Time{}, counters: tally{},
-		}
-		defer m.close()
-		m.usePolicy(rt, 0)
-		for range rapid.IntRange(1, 25).Draw(rt, "steps") {
-			m.step(rt)
-			m.compare(rt)
-		}
-		m.compareQueries(rt)
-		m.verify()
-	})
+	rapid.Check(t, func(rt *rapid.T) { runMachine(rt, t.TempDir(), 1) })
+}
+
+// TestEveryHistoryOfReplicasCountsLikeARecount does so with several ledgers on one storage, of which any
+// one does each step, one may be killed and another begin in its place, and commits may seem to fail that
+// were done. Meanwhile operators follow the summary by changes, from whichever replica answers, and lose
+// answers: what each has must be what a whole summary says.
+func TestEveryHistoryOfReplicasCountsLikeARecount(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) { runMachine(rt, t.TempDir(), 3) })
+}
+
+func runMachine(rt *rapid.T, dir string, replicas int) {
+	m := &machine{
+		fixture: newReplicas(rt, dir, replicas), ids: map[[2]string]bool{}, cases: map[complaint.CaseKey]*modelCase{},
+		through: map[string]time.Time{}, counters: tally{}, followers: make([]ledgerapi.View, 3),
+	}
+	defer m.close()
+	m.usePolicy(rt, 0)
+	for range rapid.IntRange(1, 25).Draw(rt, "steps") {
+		m.choose(rt)
+		m.step(rt)
+		m.choose(rt)
+		m.advance()
+		m.judgeAll()
+		m.choose(rt)
+		m.compare(rt)
+		m.followSome(rt)
+	}
+	m.compareQueries(rt)
+	m.verify()
+}
+
+// choose chooses the replica that does the next thing.
+func (m *machine) choose(rt *rapid.T) {
+	if len(m.replicas) > 1 {
+		m.ask(rapid.IntRange(0, len(m.replicas)-1).Draw(rt, "replica"))
+	}
 }
 
 type machine struct {
@@ -50,6 +74,8 @@ type machine struct {
 	rules    *policy.Policy
 	serial   int
 	stored   int
+	// followers are operators, each with what it has of the summary.
+	followers []ledgerapi.View
 }
 
 // modelCase is what the model remembers of a case.
@@ -69,7 +95,11 @@ type modelCase struct {
 }
 
 func (m *machine) step(rt *rapid.T) {
-	switch rapid.SampledFrom([]string{"append", "append", "append", "append", "time", "time", "observe", "report", "policy", "restart", "expire", "move"}).Draw(rt, "step") {
+	steps := []string{"append", "append", "append", "append", "time", "time", "observe", "report", "policy", "restart", "expire", "move"}
+	if len(m.replicas) > 1 {
+		steps = append(steps, "kill")
+	}
+	switch rapid.SampledFrom(steps).Draw(rt, "step") {
 	case "append":
 		m.appendSome(rt)
 	case "time":
@@ -99,9 +129,93 @@ func (m *machine) step(rt *rapid.T) {
 		m.restart()
 	case "move":
 		m.move()
+	case "kill":
+		n := rapid.IntRange(0, len(m.replicas)-1).Draw(rt, "killed")
+		m.replicas[n].stop()
+		m.replicas[n] = m.run()
+		m.ask(n)
 	}
-	m.advance()
-	m.judgeAll()
+}
+
+// followSome has operators ask the chosen replica for what has changed.
+func (m *machine) followSome(rt *rapid.T) {
+	whole := m.summary()
+	if whole.Since != 0 {
+		rt.Errorf("The whole summary is one of changes after %d", whole.Since)
+	}
+	for i := range m.followers {
+		v := &m.followers[i]
+		fate := rapid.SampledFrom([]string{"follows", "follows", "is silent", "loses the answer"}).Draw(rt, "operator")
+		if fate == "is silent" {
+			continue
+		}
+		answer, err := m.ledger.Summary(context.Background(), v.Position(), 0)
+		if err != nil {
+			rt.Fatalf("Following: %v", err)
+		}
+		if fate == "loses the answer" {
+			continue
+		}
+		before := encoded(v.Summary())
+		held := v.Summary()
+		if err := v.Apply(transmitted(answer)); err != nil {
+			rt.Fatalf("Following from %+v to %+v: %v", v.Position(), answer.Position, err)
+		}
+		if encoded(held) != before {
+			rt.Errorf("A summary that was given out has changed")
+		}
+		if diff := cmp.Diff(shownOf(whole), shownOf(v.Latest())); diff != "" {
+			rt.Errorf("What operator %d has after changes from %d (-whole +followed):\n%s", i, answer.Since, diff)
+		}
+	}
+}
+
+// transmitted is a summary as it arrives.
+func transmitted(s *ledgerapi.Summary) *ledgerapi.Summary {
+	arrived := new(ledgerapi.Summary)
+	if err := json.Unmarshal([]byte(encoded(s)), arrived); err != nil {
+		panic(err) // it is what was encoded
+	}
+	return arrived
+}
+
+func encoded(s *ledgerapi.Summary) string {
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // a summary is plain data
+	}
+	return string(text)
+}
+
+// shownOf is what a summary shows, by its labels.
+func shownOf(s *ledgerapi.Summary) map[string]string {
+	shown := map[string]string{"position": fmt.Sprint(s.Position), "policy": fmt.Sprint(s.Policy), "watermark": s.Watermark.String()}
+	add := func(what string, row any) {
+		text, err := json.Marshal(row)
+		if err != nil {
+			panic(err) // as above
+		}
+		if _, twice := shown[what]; twice {
+			text = append(text, " twice"...)
+		}
+		shown[what] = string(text)
+	}
+	for name, c := range s.Channels {
+		add("channel "+name, c)
+	}
+	for _, r := range s.Series {
+		add(fmt.Sprint("series ", r.Channel, r.Dimensions), r)
+	}
+	for _, r := range s.Clocks {
+		add(fmt.Sprint("clock ", r.Channel, r.Dimensions, r.SLA, r.Clock), r)
+	}
+	for _, r := range s.Histogram {
+		add(fmt.Sprint("histogram ", r.Channel, r.Priority, r.Clock, r.Working), r)
+	}
+	for _, r := range s.Spillover {
+		add("spillover "+r.From+" "+r.To, r)
+	}
+	return shown
 }
 
 // forget takes over which content is gone: judged anew without it, every case must count as before.
@@ -181,7 +295,20 @@ func (m *machine) appendSome(rt *rapid.T) {
 		request.ObservedThrough = &at
 		m.throughAt(channel, at)
 	}
+	lost := rapid.IntRange(0, 5).Draw(rt, "lost") == 0
+	m.store.silent.Store(lost)
 	out, err := m.ledger.Append(context.Background(), channel, request)
+	m.store.silent.Store(false)
+	if lost {
+		if err == nil {
+			rt.Errorf("An append whose commit was not confirmed was acknowledged")
+		}
+		// It was done all the same, which who sends it again is told, by whichever replica.
+		m.choose(rt)
+		if out, err = m.ledger.Append(context.Background(), channel, request); err == nil && out.Duplicate != len(batch) {
+			rt.Errorf("Sent again, the response is %+v; want %d duplicates", out, len(batch))
+		}
+	}
 	if err != nil {
 		rt.Fatalf("Appending: %v", err)
 	}
@@ -211,6 +338,9 @@ func (m *machine) appendSome(rt *rapid.T) {
 		c.events = append(c.events, stored)
 	}
 	m.stored += accepted
+	if lost && len(out.Rejected) == 0 {
+		return
+	}
 	if out.Accepted != accepted || out.Duplicate != len(batch)-accepted || len(out.Rejected) > 0 {
 		rt.Errorf("The response is %+v; want %d of %d accepted", out, accepted, len(batch))
 	}

@@ -115,15 +115,18 @@ func (q *queue) signal() {
 // take waits until there is something and takes as much as one transaction should do. It returns
 // nothing once the queue is closed and empty, and after idle, unless that is 0.
 func (q *queue) take(idle time.Duration) (group []*request, closed bool) {
+	if group, closed = q.tryTake(); len(group) > 0 || closed {
+		return group, closed
+	}
 	var timeout <-chan time.Time
+	if idle > 0 {
+		timer := time.NewTimer(idle)
+		defer timer.Stop()
+		timeout = timer.C
+	}
 	for {
 		if group, closed = q.tryTake(); len(group) > 0 || closed {
 			return group, closed
-		}
-		if idle > 0 && timeout == nil {
-			timer := time.NewTimer(idle)
-			defer timer.Stop()
-			timeout = timer.C
 		}
 		select {
 		case <-q.wake:

@@ -45,11 +45,11 @@ func (l *Ledger) Summary(ctx context.Context, after ledgerapi.Position, wait tim
 // resume is the revision from which changes are enough for who has the summary of a position; 0 when
 // they are not.
 func (m *mirror) resume(after ledgerapi.Position) int64 {
-	switch {
-	case after.Sequence <= 0 || after.Sequence > m.revision || after.Sequence < m.ruled || !m.lives.hold(after.Epoch, after.Sequence):
+	at := after.Sequence
+	if at <= 0 || at > m.revision || at < m.ruled || !m.lives.hold(after.Epoch, at) {
 		return 0
 	}
-	return after.Sequence
+	return at
 }
 
 // outline is what a summary is made of, copied from the mirror so that transactions wait no longer than

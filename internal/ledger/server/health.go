@@ -31,9 +31,14 @@ func NewHealth(l *ledger.Ledger) *Health {
 	h.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plainly(w, http.StatusOK, "ok") })
 	h.mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		// A ledger whose storage fails stays ready: it still answers with what it knows, and its own error
-		// tells workers more than a connection that is refused.
-		if !h.ready.Load() {
+		// tells workers more than a connection that is refused. One of several replicas that has lost the
+		// storage leaves requests to the others.
+		switch {
+		case !h.ready.Load():
 			plainly(w, http.StatusServiceUnavailable, "not serving")
+			return
+		case l.Current() != nil:
+			plainly(w, http.StatusServiceUnavailable, "the storage is out of reach")
 			return
 		}
 		plainly(w, http.StatusOK, "ok")

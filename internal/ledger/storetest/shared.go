@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 	"testing"
 
@@ -152,9 +153,7 @@ func othersCount(h harness) {
 			if head.Revision > at && len(found) == 0 {
 				t.Errorf("From revision %d to %d nothing has changed", at, head.Revision)
 			}
-			for what, now := range found {
-				mirror[what] = now
-			}
+			maps.Copy(mirror, found)
 			at = head.Revision
 			return nil
 		})

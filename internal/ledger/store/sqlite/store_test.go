@@ -2,9 +2,11 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/tanggap/tanggap/internal/ledger/store"
 	"github.com/tanggap/tanggap/internal/ledger/storetest"
@@ -138,6 +140,68 @@ func TestOpenRefusesWhatIsNoLedger(t *testing.T) {
 			}
 			if err == nil {
 				_ = s.Close()
+			}
+		})
+	}
+}
+
+// TestAnEarlierSchemaIsBroughtUp opens a ledger as the first version of the program has left it.
+func TestAnEarlierSchemaIsBroughtUp(t *testing.T) {
+	for name, test := range map[string]struct {
+		content string
+		want    store.Head
+		oldest  time.Time
+	}{
+		"that was never used": {"", store.Head{}, time.Time{}},
+		"with complaints": {`
+			INSERT INTO channels (name, generation) VALUES ('dsw', 7);
+			INSERT INTO cases (channel, case_id, events, status, category, department, priority, open, overdue, live, holds, unanswered_since)
+				VALUES (1, 'C1', 0, 'Open', '', '', '', 1, 0, 1, 0, 1761966000000002), (1, 'C2', 0, 'Open', '', '', '', 1, 0, 1, 0, 1761966000000001);
+			INSERT INTO figures VALUES ('k', 1, 2, 3, 4, 5);
+			INSERT INTO settings VALUES ('policy', x'7b7d'), ('latest', CAST('1761966000000003' AS BLOB));
+		`, store.Head{Revision: 1, At: time.UnixMicro(1761966000000003).UTC()}, time.UnixMicro(1761966000000001).UTC()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, fileName)
+			first, err := migrations.ReadFile("migrations/0001_ledger.sql")
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, path, nil)
+			execute(t, path, fmt.Sprintf("%s; %s; PRAGMA application_id = %d; PRAGMA user_version = 1", first, test.content, applicationID))
+			s, err := Open(dir, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			err = s.View(t.Context(), func(r store.Reader) error {
+				head, err := r.Head(t.Context())
+				if err != nil || head != test.want {
+					t.Errorf("The head is %+v, error %v; want %+v", head, err, test.want)
+				}
+				channels, err := r.Channels(t.Context(), 0)
+				if err != nil {
+					return err
+				}
+				for _, c := range channels {
+					if !c.OldestUnansweredAt.Equal(test.oldest) || c.Revision != 1 || c.Generation != 7 {
+						t.Errorf("The channel is %+v; want the oldest unanswered at %v", c, test.oldest)
+					}
+				}
+				settings, err := r.Settings(t.Context(), 0)
+				if err != nil {
+					return err
+				}
+				figures := 0
+				err = r.Figures(t.Context(), 0, func(f store.Figures) error { figures++; return nil })
+				if wanted := int(test.want.Revision); len(channels) != wanted || len(settings) != wanted || figures != wanted {
+					t.Errorf("There are %d channels, %d settings and %d rows of figures; want %d of each", len(channels), len(settings), figures, wanted)
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
 			}
 		})
 	}
