@@ -32,7 +32,7 @@ type ComplaintChannel struct {
 
 // ComplaintChannelSpec is the channel.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.worker) || !has(self.worker.replicas) || self.worker.replicas <= 1 || self.source.type in ['webhook', 'whatsapp', 'sms', 'meta']",message="worker.replicas: a source that is polled has one reader, so at most 1"
+// +kubebuilder:validation:XValidation:rule="!has(self.worker) || !has(self.worker.replicas) || self.worker.replicas <= 1 || self.source.type in ['webhook', 'whatsapp', 'sms', 'meta'] || (has(self.source.telegram) && has(self.source.telegram.webhook))",message="worker.replicas: a source that is polled has one reader, so at most 1"
 type ComplaintChannelSpec struct {
 	// source is where the complaints come from.
 	// +required
@@ -131,7 +131,7 @@ type ChannelSource struct {
 	// whatsapp receives the messages of business phone numbers on WhatsApp, by the Cloud API.
 	// +optional
 	WhatsApp *WhatsAppSource `json:"whatsapp,omitempty"`
-	// telegram polls what a Telegram bot receives.
+	// telegram reads what a Telegram bot receives.
 	// +optional
 	Telegram *TelegramSource `json:"telegram,omitempty"`
 	// sms receives the text messages of numbers at Twilio.
@@ -152,6 +152,8 @@ func (s *ChannelSource) Pushed() bool {
 	switch s.Type {
 	case SourceWebhook, SourceWhatsApp, SourceSMS, SourceMeta:
 		return true
+	case SourceTelegram:
+		return s.Telegram != nil && s.Telegram.Webhook != nil
 	default:
 		return false
 	}

@@ -4,15 +4,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// TelegramSource reads what a bot receives by getUpdates of the Telegram Bot API: what citizens write to the
-// bot, and both sides of the chats of a Telegram Business account that the bot is connected to.
+// TelegramSource reads what a bot receives by the Telegram Bot API: what citizens write to the bot, and both sides
+// of the chats of a Telegram Business account that the bot is connected to. It asks by getUpdates, or is
+// delivered to where webhook is set.
 type TelegramSource struct {
 	// url of the API; the default is https://api.telegram.org.
 	// +optional
 	// +kubebuilder:default="https://api.telegram.org"
 	URL HTTPURL `json:"url,omitempty"`
 	// botTokenSecretRef names the key with the token that BotFather gave the bot. Nothing else may read
-	// the bot's updates, neither a webhook nor a second program.
+	// the bot's updates.
 	// +required
 	BotTokenSecretRef SecretKeyReference `json:"botTokenSecretRef,omitzero"`
 	// staffGroupID is the id, quoted as a string, of the group in which the staff answer messages of
@@ -33,10 +34,32 @@ type TelegramSource struct {
 	// +optional
 	// +kubebuilder:default={}
 	Polling *Polling `json:"polling,omitempty"`
+	// webhook has Telegram deliver updates to the worker's Service at /hooks/<name of the channel>, instead of
+	// having them asked for; polling.interval means nothing then. Whether there is a webhook is decided by
+	// setWebhook and deleteWebhook of the Bot API, which nobody but you calls.
+	// +optional
+	Webhook *TelegramWebhook `json:"webhook,omitempty"`
 	// reply allows answers to be sent through Tanggap, as the bot; without it none is. The ledger must keep
 	// handles (spec.privacy.storeHandles), as an answer needs to know the chat.
 	// +optional
 	Reply *TelegramReply `json:"reply,omitempty"`
+}
+
+// TelegramWebhook has Telegram deliver updates.
+type TelegramWebhook struct {
+	DeliveryLimits `json:",inline"`
+	// secretTokenSecretRefs name the keys with the secret_token that setWebhook was given; any may match, so that
+	// it can be changed.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=4
+	SecretTokenSecretRefs []SecretKeyReference `json:"secretTokenSecretRefs,omitempty"`
+	// checkInterval is how often Telegram is asked whether it can deliver. The default is 1m.
+	// +optional
+	// +kubebuilder:default="1m"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="must be between 10s and 24h"
+	CheckInterval *metav1.Duration `json:"checkInterval,omitempty"`
 }
 
 // TelegramReply allows answers. It has no members: the bot's token is all that is needed.

@@ -54,6 +54,18 @@ func pushed() *v1alpha1.ComplaintChannel {
 	}
 }
 
+// bot is a channel of a bot on Telegram, with or without a webhook.
+func bot(webhook bool) *v1alpha1.ComplaintChannel {
+	c := pushed()
+	c.Spec.Source = v1alpha1.ChannelSource{Type: v1alpha1.SourceTelegram, Telegram: &v1alpha1.TelegramSource{
+		BotTokenSecretRef: v1alpha1.SecretKeyReference{Name: "bot", Key: "token"},
+	}}
+	if webhook {
+		c.Spec.Source.Telegram.Webhook = &v1alpha1.TelegramWebhook{SecretTokenSecretRefs: []v1alpha1.SecretKeyReference{{Name: "bot", Key: "secret"}}}
+	}
+	return c
+}
+
 func TestObjects(t *testing.T) {
 	suspended := pushed()
 	suspended.Spec.Suspend = true
@@ -62,7 +74,7 @@ func TestObjects(t *testing.T) {
 	several := pushed()
 	several.Spec.Worker.Replicas = new(int32(3))
 	for name, channel := range map[string]*v1alpha1.ComplaintChannel{
-		"polled": polled(), "pushed": pushed(), "pushed-suspended": suspended, "pushed-unverified": unverified, "pushed-three-replicas": several,
+		"polled": polled(), "pushed": pushed(), "pushed-suspended": suspended, "pushed-unverified": unverified, "pushed-three-replicas": several, "delivered-or-polled": bot(true),
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := workerOf(channel, image)
@@ -109,6 +121,8 @@ func TestReplicas(t *testing.T) {
 		"a polled source can be stopped by its replicas":       {with(polled(), new(int32(0)), false), new(int32(0))},
 		"a pushed source leaves the number to an autoscaler":   {pushed(), nil},
 		"a pushed source has as many replicas as it asks for":  {with(pushed(), new(int32(3)), false), new(int32(3))},
+		"a bot with a webhook leaves it to an autoscaler":      {bot(true), nil},
+		"a bot without one has one reader":                     {bot(false), new(int32(1))},
 		"a suspended source has none, whatever else is asked":  {with(pushed(), new(int32(3)), true), new(int32(0))},
 		"a suspended source of an autoscaler has none as well": {with(pushed(), nil, true), new(int32(0))},
 	} {

@@ -52,6 +52,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ComplaintTaxonomySpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ComplaintTaxonomyStatus"):
 		return &apiv1alpha1.ComplaintTaxonomyStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DeliveryLimits"):
+		return &apiv1alpha1.DeliveryLimitsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Department"):
 		return &apiv1alpha1.DepartmentApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EmailAuth"):
@@ -142,6 +144,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.TaxonomyFallbackApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TelegramSource"):
 		return &apiv1alpha1.TelegramSourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TelegramWebhook"):
+		return &apiv1alpha1.TelegramWebhookApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WebhookSource"):
 		return &apiv1alpha1.WebhookSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WebhookVerification"):

@@ -1,6 +1,7 @@
-// Package telegram reads what a bot receives, by getUpdates of the Telegram Bot API: what citizens write to
-// the bot, and both sides of the chats of a Telegram Business account that the bot is connected to. An
-// update is gone once the one after it is asked for, so that it is asked for only when the ledger has it.
+// Package telegram reads what a bot receives, by the Telegram Bot API: what citizens write to the bot, and both
+// sides of the chats of a Telegram Business account that the bot is connected to. It asks by getUpdates, where
+// an update is gone once the one after it is asked for, so that it is asked for only when the ledger has it;
+// or it is delivered to by a webhook, where Telegram is told of success only then.
 package telegram
 
 import (
@@ -82,6 +83,9 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 	}
 	if polling.MaxPages != nil {
 		s.maxPages = int(*polling.MaxPages)
+	}
+	if spec.Webhook != nil {
+		return s.deliveredTo(spec.Webhook, settings)
 	}
 	return s, nil
 }

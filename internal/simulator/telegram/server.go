@@ -48,6 +48,7 @@ type Server struct {
 	asked   []string
 	sent    []Sent
 	blocked map[int64]bool
+	webhook webhook
 }
 
 // Sent is a message that the bot sent.
@@ -135,8 +136,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	s.asked = append(s.asked, r.URL.RawQuery)
 	w.Header().Set("Content-Type", "application/json")
-	sending := r.URL.Path == "/bot"+s.options.Token+"/sendMessage"
-	if r.URL.Path != "/bot"+s.options.Token+"/getUpdates" && !sending {
+	method, known := strings.CutPrefix(r.URL.Path, "/bot"+s.options.Token+"/")
+	if !known || !slices.Contains([]string{"getUpdates", "sendMessage", "getWebhookInfo", "setWebhook", "deleteWebhook"}, method) {
 		refuse(w, http.StatusUnauthorized, Object{"description": "Unauthorized"})
 		return
 	}
@@ -152,8 +153,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if sending {
+	switch method {
+	case "sendMessage":
 		s.send(w, r)
+		return
+	case "getUpdates":
+		if s.webhook.url != "" {
+			refuse(w, http.StatusConflict, Object{"description": "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"})
+			return
+		}
+	default:
+		s.manage(w, r, method)
 		return
 	}
 	q := r.URL.Query()

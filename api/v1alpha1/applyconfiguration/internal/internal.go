@@ -1345,6 +1345,34 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.HTTPURL
       default: https://api.telegram.org
+    - name: webhook
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.TelegramWebhook
+- name: com.github.tanggap.tanggap.api.v1alpha1.TelegramWebhook
+  map:
+    fields:
+    - name: checkInterval
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 1m
+    - name: maxBodyBytes
+      type:
+        scalar: numeric
+      default: 1048576
+    - name: requestsPerSecond
+      type:
+        scalar: numeric
+      default: 500
+    - name: secretTokenSecretRefs
+      type:
+        list:
+          elementType:
+            namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+          elementRelationship: atomic
+    - name: usualDelay
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 1m
 - name: com.github.tanggap.tanggap.api.v1alpha1.VerificationType
   scalar: string
 - name: com.github.tanggap.tanggap.api.v1alpha1.WebhookSource

@@ -23,7 +23,7 @@ type ChannelSourceApplyConfiguration struct {
 	X *XSourceApplyConfiguration `json:"x,omitempty"`
 	// whatsapp receives the messages of business phone numbers on WhatsApp, by the Cloud API.
 	WhatsApp *WhatsAppSourceApplyConfiguration `json:"whatsapp,omitempty"`
-	// telegram polls what a Telegram bot receives.
+	// telegram reads what a Telegram bot receives.
 	Telegram *TelegramSourceApplyConfiguration `json:"telegram,omitempty"`
 	// sms receives the text messages of numbers at Twilio.
 	SMS *SMSSourceApplyConfiguration `json:"sms,omitempty"`

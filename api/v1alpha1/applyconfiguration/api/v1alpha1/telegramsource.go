@@ -10,13 +10,14 @@ import (
 // TelegramSourceApplyConfiguration represents a declarative configuration of the TelegramSource type for use
 // with apply.
 //
-// TelegramSource reads what a bot receives by getUpdates of the Telegram Bot API: what citizens write to the
-// bot, and both sides of the chats of a Telegram Business account that the bot is connected to.
+// TelegramSource reads what a bot receives by the Telegram Bot API: what citizens write to the bot, and both sides
+// of the chats of a Telegram Business account that the bot is connected to. It asks by getUpdates, or is
+// delivered to where webhook is set.
 type TelegramSourceApplyConfiguration struct {
 	// url of the API; the default is https://api.telegram.org.
 	URL *apiv1alpha1.HTTPURL `json:"url,omitempty"`
 	// botTokenSecretRef names the key with the token that BotFather gave the bot. Nothing else may read
-	// the bot's updates, neither a webhook nor a second program.
+	// the bot's updates.
 	BotTokenSecretRef *SecretKeyReferenceApplyConfiguration `json:"botTokenSecretRef,omitempty"`
 	// staffGroupID is the id, quoted as a string, of the group in which the staff answer messages of
 	// citizens that were forwarded to it; without it no group is read.
@@ -27,6 +28,10 @@ type TelegramSourceApplyConfiguration struct {
 	// polling says how often the source is read. Telegram keeps what was not read for 24 hours at most, so
 	// that overlap and lookback mean nothing here.
 	Polling *PollingApplyConfiguration `json:"polling,omitempty"`
+	// webhook has Telegram deliver updates to the worker's Service at /hooks/<name of the channel>, instead of
+	// having them asked for; polling.interval means nothing then. Whether there is a webhook is decided by
+	// setWebhook and deleteWebhook of the Bot API, which nobody but you calls.
+	Webhook *TelegramWebhookApplyConfiguration `json:"webhook,omitempty"`
 	// reply allows answers to be sent through Tanggap, as the bot; without it none is. The ledger must keep
 	// handles (spec.privacy.storeHandles), as an answer needs to know the chat.
 	Reply *apiv1alpha1.TelegramReply `json:"reply,omitempty"`
@@ -75,6 +80,14 @@ func (b *TelegramSourceApplyConfiguration) WithCaseWindow(value v1.Duration) *Te
 // If called multiple times, the Polling field is set to the value of the last call.
 func (b *TelegramSourceApplyConfiguration) WithPolling(value *PollingApplyConfiguration) *TelegramSourceApplyConfiguration {
 	b.Polling = value
+	return b
+}
+
+// WithWebhook sets the Webhook field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Webhook field is set to the value of the last call.
+func (b *TelegramSourceApplyConfiguration) WithWebhook(value *TelegramWebhookApplyConfiguration) *TelegramSourceApplyConfiguration {
+	b.Webhook = value
 	return b
 }
 
