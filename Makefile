@@ -33,8 +33,8 @@ BENCH_PACKAGES := $(addsuffix /...,$(wildcard ./internal/calendar ./internal/sla
 SCRIPTS := .ci/run $(wildcard hack/*.sh hack/*/*.sh)
 
 # All that `make generate` writes. A new generator is one more target in GENERATORS and its output here.
-GENERATORS := generate-api generate-rbac generate-docs generate-metrics-docs generate-rules
-GENERATED  := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases config/rbac/role.yaml docs/api.md docs/metrics.md docs/conditions.md config/prometheus/prometheusrule.yaml
+GENERATORS := generate-api generate-rbac generate-docs generate-metrics-docs generate-rules generate-dashboards
+GENERATED  := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases config/rbac/role.yaml docs/api.md docs/metrics.md docs/conditions.md config/prometheus/prometheusrule.yaml config/grafana/dashboards
 
 .PHONY: help
 help: ## List the targets
@@ -51,12 +51,16 @@ demo: network build ## Run a whole city here: control plane, operator, simulator
 	@assets=$$(hack/controlplane/build.sh); exec bin/demo --assets "$$assets" --tanggap bin/tanggap $(if $(DEMO_FOR),--for $(DEMO_FOR))
 
 .PHONY: test
-test: network promtool postgresql ## Run all tests of the module, against a real kube-apiserver where Kubernetes matters
-	@assets=$$(hack/controlplane/build.sh); export KUBEBUILDER_ASSETS="$$assets"; set -x; go test -timeout 20m ./...
+test: network alerting postgresql ## Run all tests but e2e-alerts, against a real kube-apiserver where Kubernetes matters
+	@assets=$$(hack/controlplane/build.sh); export KUBEBUILDER_ASSETS="$$assets"; set -x; go test -timeout 20m $$(go list ./... | grep -v /test/alerts$$)
 
 .PHONY: e2e
 e2e: network ## Run only the end-to-end tests, even when nothing changed
 	@assets=$$(hack/controlplane/build.sh); export KUBEBUILDER_ASSETS="$$assets"; set -x; go test $(E2E_FLAGS) -timeout 20m ./test/e2e/...
+
+.PHONY: e2e-alerts
+e2e-alerts: network alerting ## Run only the test of what people are told, with a real Prometheus and Alertmanager
+	@assets=$$(hack/controlplane/build.sh); export KUBEBUILDER_ASSETS="$$assets"; set -x; go test $(E2E_FLAGS) -v -timeout 20m ./test/alerts/...
 
 .PHONY: test-hack
 test-hack: network ## Run the tests of the build helpers, which are modules of their own
@@ -97,6 +101,10 @@ generate-rbac:
 generate-rules:
 	go run ./hack/genrules config/prometheus/rules.yaml config/prometheus/prometheusrule.yaml
 
+.PHONY: generate-dashboards
+generate-dashboards:
+	go run ./hack/gendashboards config/grafana/dashboards
+
 .PHONY: generate-docs
 generate-docs: generate-api
 	go run ./hack/gendocs config/crd/bases docs/api.md
@@ -125,9 +133,9 @@ clean: ## Remove what was built here (the tools and the control plane stay in th
 	rm -rf bin dist
 
 # Whatever downloads modules needs certificates to trust.
-.PHONY: promtool
-promtool:
-	@hack/need.sh prometheus
+.PHONY: alerting
+alerting:
+	@hack/need.sh prometheus prometheus-alertmanager
 
 .PHONY: postgresql
 postgresql:

@@ -2,7 +2,9 @@ package metrics
 
 import (
 	"bytes"
+	"errors"
 	"maps"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -127,6 +129,18 @@ func TestTheLintersOfPrometheusHaveNothingToSay(t *testing.T) {
 	}
 	for _, problem := range problems {
 		t.Errorf("%s: %s", problem.Metric, problem.Text)
+	}
+	promtool := exec.CommandContext(t.Context(), "promtool", "check", "metrics")
+	promtool.Stdin = strings.NewReader(gather(t, collector(city())))
+	output, err := promtool.CombinedOutput()
+	if _, problems := errors.AsType[*exec.ExitError](err); err != nil && !problems {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(output)) {
+		// The summary is the ledger's. Older versions of promtool take the word for the type of metric.
+		if !strings.HasSuffix(line, "metric name should not include type 'summary'\n") {
+			t.Errorf("promtool check metrics: %s", line)
+		}
 	}
 }
 

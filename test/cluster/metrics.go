@@ -30,7 +30,7 @@ type Metrics map[string]*dto.MetricFamily
 // Scrape reads the leader's metrics through its secured endpoint, with a token of the service account
 // that is bound to the shipped reader role.
 func (c *Cluster) Scrape(ctx context.Context) (Metrics, error) {
-	token, err := c.scraperToken(ctx)
+	token, err := c.ScraperToken(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -54,8 +54,8 @@ func (c *Cluster) Scrape(ctx context.Context) (Metrics, error) {
 	return nil, errors.Join(failures...)
 }
 
-// scraperToken is a token of the scraper's service account that is good for a minute at least.
-func (c *Cluster) scraperToken(ctx context.Context) (string, error) {
+// ScraperToken is a token of the scraper's service account that is good for a minute at least.
+func (c *Cluster) ScraperToken(ctx context.Context) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if time.Until(c.tokenExpires) > time.Minute {
