@@ -16,6 +16,7 @@ import (
 	"github.com/tanggap/tanggap/controllers/internal/index"
 	"github.com/tanggap/tanggap/controllers/internal/judge"
 	"github.com/tanggap/tanggap/controllers/internal/ledgers"
+	"github.com/tanggap/tanggap/controllers/internal/monitoring"
 	"github.com/tanggap/tanggap/controllers/internal/policyobject"
 	"github.com/tanggap/tanggap/controllers/internal/secrets"
 	"github.com/tanggap/tanggap/controllers/responsesla"
@@ -51,8 +52,16 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := mgr.Add(set); err != nil {
 		return fmt.Errorf("adding the connections to the ledgers: %w", err)
 	}
-	if err := options.Metrics.Register(metrics.New(set.Export, leading(mgr.Elected()), options.Now)); err != nil {
+	collector := metrics.New(set.Export, leading(mgr.Elected()), options.Now)
+	if err := options.Metrics.Register(collector); err != nil {
 		return fmt.Errorf("registering the metrics: %w", err)
+	}
+	err = mgr.Add(&monitoring.Watch{
+		Reader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("tanggap-operator"), Namespace: options.Namespace,
+		Scraped: collector.Scraped, Now: options.Now, After: options.After, Logger: mgr.GetLogger().WithName("monitoring"),
+	})
+	if err != nil {
+		return fmt.Errorf("adding the watch over the monitoring: %w", err)
 	}
 	return setupControllers(mgr, options, set, judge.New(check))
 }

@@ -38,6 +38,7 @@ type Collector struct {
 
 	mu       sync.Mutex
 	rendered map[ledgerKey]rendered
+	scraped  time.Time
 }
 
 type ledgerKey struct{ namespace, name string }
@@ -63,6 +64,13 @@ func New(ledgers func() []Ledger, leading func() bool, now func() time.Time) *Co
 	return c
 }
 
+// Scraped is when the metrics were last scraped; zero is never.
+func (c *Collector) Scraped() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.scraped
+}
+
 // Describe implements prometheus.Collector.
 func (c *Collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, m := range Catalogue() {
@@ -75,6 +83,7 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now()
+	c.scraped = now
 	out <- prometheus.MustNewConstMetric(c.descs[operatorLeading], prometheus.GaugeValue, boolean(c.leading()))
 	claims := claims{}
 	kept := make(map[ledgerKey]rendered, len(c.rendered))
