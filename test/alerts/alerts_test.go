@@ -27,8 +27,8 @@ func TestMain(m *testing.M) {
 func past() []sample {
 	var samples []sample
 	const week, quarter = 7 * 24 * time.Hour, 15 * time.Minute
-	for weeks := range time.Duration(3) {
-		for at := (weeks+1)*week + quarter; at > (weeks+1)*week-2*quarter; at -= time.Minute {
+	for _, then := range []time.Duration{week, 2 * week, 3 * week} {
+		for at := then + quarter; at > then-2*quarter; at -= time.Minute {
 			samples = append(samples, sample{`namespace_channel:tanggap_received:increase3h{namespace="depok",channel="silent"}`, at, 20})
 		}
 	}

@@ -200,6 +200,9 @@ func TestUnitTestsNoticeAMissingClause(t *testing.T) {
 	}
 }
 
+// firstCommands are the lines of a runbook's first block of commands.
+var firstCommands = regexp.MustCompile("(?s)## First three commands\n.*?```sh\n(.*?)```")
+
 func TestEveryAlertTellsAPersonWhatToDo(t *testing.T) {
 	for _, alert := range readRules(t).alerts() {
 		t.Run(alert.Alert, func(t *testing.T) {
@@ -218,6 +221,9 @@ func TestEveryAlertTellsAPersonWhatToDo(t *testing.T) {
 			runbook, err := os.ReadFile(filepath.Join("..", "..", "docs", "runbooks", alert.Alert+".md"))
 			if err != nil {
 				t.Fatalf("no runbook: %v", err)
+			}
+			if commands := firstCommands.FindStringSubmatch(string(runbook)); commands == nil || strings.Count(commands[1], "\n") != 3 {
+				t.Error("the runbook has no three commands to type first")
 			}
 			for _, section := range []string{"## Meaning", "## Impact", "## First three commands", "## Likely causes", "## Mending", "## Silencing"} {
 				if !strings.Contains(string(runbook), section) {
