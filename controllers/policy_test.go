@@ -202,7 +202,7 @@ func TestADeletedChannelTakesItsSeriesAlong(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "a ledger that is gone", func() string {
-		if text := o.scraped(t); text != "" {
+		if text := o.scraped(t); strings.Contains(text, "namespace=") {
 			return "still exports " + text
 		}
 		if subjects := get(t, "", "tanggap-ledger-token-review", &rbacv1.ClusterRoleBinding{}).Subjects; len(subjects) > 0 {
