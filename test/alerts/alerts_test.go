@@ -65,7 +65,7 @@ func TestPeopleAreToldTheRightThing(t *testing.T) {
 		}
 		return err
 	})
-	pause(t, 2*least)
+	pause(t, least+least/2)
 	if names := told.names(); len(names) > 0 {
 		t.Fatalf("nothing is wrong, and yet people are told %q", names)
 	}
@@ -85,7 +85,7 @@ func TestPeopleAreToldTheRightThing(t *testing.T) {
 		mend:   func(ctx context.Context) error { return c.scaleOperator(ctx, 2) },
 	}
 	results = append(results, playAll(t, []scenario{gone}, told, p)...)
-	pause(t, 2*least) // what the return of the operator could set off
+	pause(t, least+least/2) // what the return of the operator could set off
 
 	checkTold(t, append(all, gone), told)
 	checkNeverZero(t, p)

@@ -232,17 +232,24 @@ func writeTargets(file string, pods []corev1.Pod) error {
 // keepDown keeps the process of a component from living longer than a moment until the context ends.
 func (c *city) keepDown(ctx context.Context, namespace, component, instance string) {
 	for {
-		if pods, err := c.Node.Pods(namespace); err == nil {
-			for _, pod := range pods {
-				if pod.Labels["app.kubernetes.io/component"] == component && pod.Labels["app.kubernetes.io/instance"] == instance {
-					_ = c.Node.Kill(namespace, pod.Name, syscall.SIGKILL) // it may be down already
-				}
-			}
-		}
+		c.killOnce(namespace, component, instance)
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// killOnce kills the process of a component, which is then started again.
+func (c *city) killOnce(namespace, component, instance string) {
+	pods, err := c.Node.Pods(namespace)
+	if err != nil {
+		return // the Pods are being made
+	}
+	for _, pod := range pods {
+		if pod.Labels["app.kubernetes.io/component"] == component && pod.Labels["app.kubernetes.io/instance"] == instance {
+			_ = c.Node.Kill(namespace, pod.Name, syscall.SIGKILL) // it may be down already
 		}
 	}
 }

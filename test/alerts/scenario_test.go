@@ -37,7 +37,12 @@ func (c *city) scenarios() []scenario {
 		{
 			cause: "a source is away", want: []string{"TanggapChannelLagging depok/source"},
 			happen: func(context.Context) error { c.portals["depok/source"].away.Store(true); return nil },
-			mend:   func(context.Context) error { c.portals["depok/source"].away.Store(false); return nil },
+			mend: func(context.Context) error {
+				c.portals["depok/source"].away.Store(false)
+				// By now its worker waits for minutes before it tries again; one that starts does not.
+				c.killOnce("depok", "worker", "source")
+				return nil
+			},
 		},
 		{
 			cause: "a source refuses the credentials", want: []string{"TanggapCredentialsFailing depok/credentials"},
