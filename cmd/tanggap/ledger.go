@@ -21,14 +21,13 @@ import (
 	"github.com/tanggap/tanggap/internal/ledger"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	"github.com/tanggap/tanggap/internal/ledger/server"
-	"github.com/tanggap/tanggap/internal/ledger/store/sqlite"
 	"github.com/tanggap/tanggap/internal/ledger/tokenreview"
 )
 
 // ledgerFlags are the flags of `tanggap ledger`.
 type ledgerFlags struct {
 	listen, healthListen string
-	data                 string
+	storage              storageFlags
 	files                server.Files
 	pseudonymKey         string
 	kubeconfig           string
@@ -51,7 +50,7 @@ func newLedgerCommand() *cobra.Command {
 	flags := command.Flags()
 	flags.StringVar(&f.listen, "listen", ":8443", "address of the HTTPS API")
 	flags.StringVar(&f.healthListen, "health-listen", ":8081", "address of the probes and of the process's own metrics")
-	flags.StringVar(&f.data, "data", "", "directory of the embedded storage (required)")
+	f.storage.add(command)
 	flags.StringVar(&f.files.Cert, "tls-cert", "", "PEM file with the server's certificate; read again when it changes (required)")
 	flags.StringVar(&f.files.Key, "tls-key", "", "PEM file with the certificate's key (required)")
 	flags.StringVar(&f.files.ClientCA, "client-ca", "", "PEM file with the CA of the operator's client certificate (required)")
@@ -59,7 +58,7 @@ func newLedgerCommand() *cobra.Command {
 	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig for reviewing tokens; by default KUBECONFIG, ~/.kube/config or the Pod's service account")
 	flags.StringVar(&f.pprofListen, "pprof-listen", "", pprofUsage)
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
-	for _, name := range []string{"data", "tls-cert", "tls-key", "client-ca"} {
+	for _, name := range []string{"tls-cert", "tls-key", "client-ca"} {
 		if err := command.MarkFlagRequired(name); err != nil {
 			panic(err) // a flag of this name was not defined above
 		}
@@ -88,7 +87,7 @@ func runLedger(ctx context.Context, f ledgerFlags) (err error) {
 			return err
 		}
 	}
-	storage, err := sqlite.Open(f.data, sqlite.Options{})
+	storage, err := f.storage.write(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -183,7 +182,7 @@ func newLedgerVerifyCommand() *cobra.Command {
 			"running. Every difference is printed; with any the exit status is 1.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			storage, err := from.read()
+			storage, err := from.read(command.Context())
 			if err != nil {
 				return err
 			}

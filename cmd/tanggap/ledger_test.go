@@ -24,6 +24,7 @@ import (
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	"github.com/tanggap/tanggap/internal/ledger/tlstest"
 	"github.com/tanggap/tanggap/internal/policy"
+	"github.com/tanggap/tanggap/test/postgres"
 )
 
 // freeAddress is a loopback address that nobody listens at.
@@ -68,6 +69,44 @@ func tokenReviews(t *testing.T, dir, token, user string) (kubeconfig string) {
 // TestLedgerCommand runs the command as a Pod would: it serves, keeps what it was given over a restart,
 // ends cleanly when it is told to, and its data verify.
 func TestLedgerCommand(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	t.Run("embedded", func(t *testing.T) {
+		testLedgerCommand(t, "--data", data)
+		moved(t, data)
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		dir, ca := t.TempDir(), tlstest.New(t)
+		cert, key := ca.Issue(t, dir, "database")
+		server, err := postgres.Start(t.Context(), postgres.Options{CertFile: cert, KeyFile: key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer server.Close()
+		database := func() []string {
+			name, err := server.NewDatabase(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			url := fmt.Sprintf("postgres://%s@%s/%s\n", name, server.Address(), name)
+			return []string{"--postgres-url-file", tlstest.Write(t, dir, name, []byte(url)),
+				"--postgres-password-file", tlstest.Write(t, dir, "password", []byte(server.Password()+"\n")),
+				"--postgres-ca", tlstest.Write(t, dir, "ca.crt", ca.PEM)}
+		}
+		testLedgerCommand(t, database()...)
+		// A city that has outgrown its file moves.
+		target := database()
+		if out, err := execute(t.Context(), append([]string{"ledger", "import", "--from-data", data}, target...)...); err != nil {
+			t.Fatalf("Importing: %v, %s", err, out)
+		}
+		out, err := execute(t.Context(), append([]string{"ledger", "verify"}, target...)...)
+		if err != nil || out != "no difference in 2 cases\n" {
+			t.Errorf("After the move, verify says %q, error %v", out, err)
+		}
+	})
+}
+
+func testLedgerCommand(t *testing.T, storage ...string) {
+	t.Helper()
 	dir, ca := t.TempDir(), tlstest.New(t)
 	cert, key := ca.Issue(t, dir, "ledger")
 	operatorCert, operatorKey := ca.Issue(t, dir, ledgerapi.OperatorCommonName)
@@ -75,15 +114,14 @@ func TestLedgerCommand(t *testing.T) {
 	pseudonymKey := tlstest.Write(t, dir, "pseudonym", []byte("0123456789abcdef0123456789abcdef\n"))
 	tokenFile := tlstest.Write(t, dir, "token", []byte("a-token-of-the-worker"))
 	kubeconfig := tokenReviews(t, dir, "a-token-of-the-worker", "system:serviceaccount:depok:worker")
-	data := filepath.Join(dir, "data")
 
 	for round := range 2 {
 		listen, health := freeAddress(t), freeAddress(t)
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {
-			_, err := execute(ctx, "ledger", "--listen", listen, "--health-listen", health, "--data", data, "--tls-cert", cert, "--tls-key", key,
-				"--client-ca", caFile, "--pseudonym-key", pseudonymKey, "--kubeconfig", kubeconfig, "--log-level", "error")
+			_, err := execute(ctx, append([]string{"ledger", "--listen", listen, "--health-listen", health, "--tls-cert", cert, "--tls-key", key,
+				"--client-ca", caFile, "--pseudonym-key", pseudonymKey, "--kubeconfig", kubeconfig, "--log-level", "error"}, storage...)...)
 			ended <- err
 		}()
 		waitForReady(t, "http://"+health+"/readyz", ended)
@@ -108,17 +146,17 @@ func TestLedgerCommand(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Errorf("Round %d, ending: %v", round, err)
 		}
-		out, err := execute(t.Context(), "ledger", "verify", "--data", data)
+		out, err := execute(t.Context(), append([]string{"ledger", "verify"}, storage...)...)
 		if err != nil || out != fmt.Sprintf("no difference in %d cases\n", round+1) {
 			t.Errorf("Round %d: verify says %q, error %v", round, out, err)
 		}
 	}
-	moved(t, dir, data)
 }
 
 // moved exports the ledger and imports it into other storages, by a file and without one.
-func moved(t *testing.T, dir, data string) {
+func moved(t *testing.T, data string) {
 	t.Helper()
+	dir := t.TempDir()
 	file := filepath.Join(dir, "export.ndjson")
 	if _, err := execute(t.Context(), "ledger", "export", "--data", data, "--file", file); err != nil {
 		t.Fatalf("Exporting: %v", err)
@@ -193,6 +231,7 @@ func TestLedgerCommandSaysWhatIsWrong(t *testing.T) {
 	kubeconfig := tokenReviews(t, dir, "x", "y")
 	notADirectory := tlstest.Write(t, dir, "file", nil)
 	shortKey := tlstest.Write(t, dir, "short", []byte("short"))
+	insecure := tlstest.Write(t, dir, "insecure", []byte("postgres://ledger:hunter2@127.0.0.1/ledger?sslmode=prefer"))
 	good := map[string]string{
 		"--listen": "127.0.0.1:0", "--health-listen": "127.0.0.1:0", "--data": filepath.Join(dir, "data"),
 		"--tls-cert": cert, "--tls-key": key, "--client-ca": caFile, "--kubeconfig": kubeconfig,
@@ -205,6 +244,7 @@ func TestLedgerCommandSaysWhatIsWrong(t *testing.T) {
 		"a weak key":                  {"--pseudonym-key", shortKey, "at least 16 bytes"},
 		"an address that is no one":   {"--listen", "127.0.0.1:none", "listening for the API"},
 		"no API server":               {"--kubeconfig", filepath.Join(dir, "none"), "finding the API server"},
+		"two storages":                {"--postgres-url-file", insecure, "[data postgres-url-file] were all set"},
 		"an unknown level":            {"--log-level", "loud", "--log-level must be one of"},
 		"an unknown flag":             {"--lsiten", "x", "unknown flag"},
 	} {
@@ -220,6 +260,13 @@ func TestLedgerCommandSaysWhatIsWrong(t *testing.T) {
 				t.Errorf("The error is %v; want %q", err, test.message)
 			}
 		})
+	}
+	if _, err := execute(t.Context(), "ledger", "verify"); err == nil || !strings.Contains(err.Error(), "[data postgres-url-file] is required") {
+		t.Errorf("Verifying nothing gives %v", err)
+	}
+	_, err := execute(t.Context(), "ledger", "verify", "--postgres-url-file", insecure)
+	if err == nil || !strings.Contains(err.Error(), "sslmode=prefer") || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("A database that may be spoken to without TLS gives %v", err)
 	}
 	if _, err := execute(t.Context(), "ledger", "verify", "--data", filepath.Join(dir, "none")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("Verifying what is not there gives %v", err)

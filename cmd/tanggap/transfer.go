@@ -32,7 +32,7 @@ func newLedgerExportCommand() *cobra.Command {
 			"export. The export holds the personal data that the ledger holds, and not the key of the pseudonyms.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			storage, err := from.read()
+			storage, err := from.read(command.Context())
 			if err != nil {
 				return err
 			}
@@ -67,7 +67,7 @@ func newLedgerImportCommand() *cobra.Command {
 			"recounted; with any difference, which an export of a sound ledger has not, the exit status is 1.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			storage, err := to.write()
+			storage, err := to.write(command.Context(), nil)
 			if err != nil {
 				return err
 			}

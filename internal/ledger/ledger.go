@@ -179,6 +179,6 @@ func optional(t time.Time) *time.Time {
 
 // storageWide reports whether an error would meet every request alike.
 func storageWide(err error) bool {
-	return errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrDamaged) ||
+	return errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrDamaged) || errors.Is(err, store.ErrUnavailable) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

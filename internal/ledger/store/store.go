@@ -23,6 +23,8 @@ var (
 	ErrInUse = errors.New("another ledger uses this storage")
 	// ErrNewer says that a newer version of the program wrote the storage.
 	ErrNewer = errors.New("the ledger's storage was written by a newer version")
+	// ErrUnavailable says that the storage cannot be reached, or does not work, now: whatever is asked.
+	ErrUnavailable = errors.New("the ledger's storage is not available")
 )
 
 // Store keeps one ledger. It is safe for concurrent use. Several Stores, in several processes, may

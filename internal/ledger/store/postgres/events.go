@@ -1,0 +1,305 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/store"
+)
+
+const (
+	markClamped = 1 << iota
+	markCleared
+)
+
+const (
+	contentColumns = "marks, text, attributes, latitude, longitude, pseudonym, handles"
+
+	insertEvents = "INSERT INTO events (channel, id, kind, " + contentColumns + `, case_ref, actor, at, received_at, to_status, into_case)
+	SELECT * FROM unnest($1::integer[], $2::text[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::double precision[],
+	$8::double precision[], $9::bytea[], $10::text[], $11::bigint[], $12::text[], $13::bigint[], $14::bigint[], $15::text[], $16::text[])
+	ON CONFLICT (channel, id) DO NOTHING RETURNING channel, id`
+
+	// Nothing is inserted: only what is there meets the conflict.
+	replaceEvents = "INSERT INTO events (channel, id, kind, " + contentColumns + `, case_ref, actor, at, received_at)
+	SELECT u.*, e.case_ref, e.actor, e.at, e.received_at
+	FROM unnest($1::integer[], $2::text[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::double precision[],
+	$8::double precision[], $9::bytea[], $10::text[]) u (channel, id, kind, ` + contentColumns + `)
+	CROSS JOIN LATERAL (SELECT * FROM events e WHERE e.channel = u.channel AND e.id = u.id LIMIT 1) e
+	ON CONFLICT (channel, id) DO UPDATE SET kind = excluded.kind, marks = excluded.marks, text = excluded.text,
+	attributes = excluded.attributes, latitude = excluded.latitude, longitude = excluded.longitude,
+	pseudonym = excluded.pseudonym, handles = excluded.handles`
+)
+
+// putEvent is an event on its way into its row.
+type putEvent struct {
+	*store.Event
+	channel int32
+	ref     int64
+}
+
+// InsertEvents implements store.Tx.
+func (t *tx) InsertEvents(_ context.Context, events []store.Event) ([]bool, error) {
+	inserted := make([]bool, len(events))
+	if len(events) == 0 {
+		return inserted, nil
+	}
+	t.wrote = true
+	if err := t.insertEvents(events, inserted); err != nil {
+		return nil, fmt.Errorf("inserting events: %w", err)
+	}
+	return inserted, nil
+}
+
+func (t *tx) insertEvents(events []store.Event, inserted []bool) error {
+	rows, cases, err := t.putEvents(events)
+	if err != nil {
+		return err
+	}
+	// The rows come back in the order in which they were given, without those that were there.
+	next := 0
+	err = t.query(insertEvents, func(a *args) {
+		bindEvents(a, rows)
+		int8s(a, rows, func(e *putEvent) int64 { return e.ref })
+		texts(a, rows, func(e *putEvent) string { return string(e.Actor) })
+		times(a, rows, func(e *putEvent) time.Time { return e.OccurredAt })
+		times(a, rows, func(e *putEvent) time.Time { return e.ReceivedAt })
+		optionals(a, rows, func(e *putEvent) string { return string(e.To) })
+		optionals(a, rows, func(e *putEvent) string { return e.Into })
+	}, func(r *row) error {
+		channel, id := r.int4(), r.text()
+		for next < len(rows) && (rows[next].channel != channel || rows[next].ID != id) {
+			next++
+		}
+		if next == len(rows) {
+			return fmt.Errorf("%w: rows came back in another order", store.ErrDamaged)
+		}
+		inserted[next] = true
+		next++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i, is := range inserted {
+		if is {
+			cases[i].events++
+		}
+	}
+	return nil
+}
+
+// putEvents finds the channels and cases of events.
+func (t *tx) putEvents(events []store.Event) ([]putEvent, []*known, error) {
+	keys := make([]key, len(events))
+	names := make([]string, 0, 1)
+	for i := range events {
+		keys[i] = events[i].Key()
+		if i == 0 || events[i].Channel != events[i-1].Channel {
+			names = append(names, events[i].Channel)
+		}
+	}
+	if err := t.lookup(keys); err != nil {
+		return nil, nil, err
+	}
+	if err := t.channelsForInsert(names); err != nil {
+		return nil, nil, err
+	}
+	rows := make([]putEvent, len(events))
+	cases := make([]*known, len(events))
+	for i := range events {
+		c := t.known[keys[i]]
+		if c.events >= store.MaxCaseEvents {
+			return nil, nil, fmt.Errorf("a case has %d already", c.events)
+		}
+		rows[i], cases[i] = putEvent{&events[i], t.ids[events[i].Channel], c.ref}, c
+	}
+	return rows, cases, nil
+}
+
+// bindEvents binds the key, the kind and the content.
+func bindEvents(a *args, events []putEvent) {
+	int4s(a, events, func(e *putEvent) int32 { return e.channel })
+	texts(a, events, func(e *putEvent) string { return e.ID })
+	texts(a, events, func(e *putEvent) string { return string(e.Kind) })
+	int2s(a, events, func(e *putEvent) (marks int16) {
+		if e.Clamped {
+			marks |= markClamped
+		}
+		if e.Cleared {
+			marks |= markCleared
+		}
+		return marks
+	})
+	optionals(a, events, func(e *putEvent) string { return e.Text })
+	documents(a, events, func(e *putEvent) (any, bool) { return e.Attributes, len(e.Attributes) > 0 })
+	floats(a, events, func(e *putEvent) (float64, bool) {
+		if e.Location == nil {
+			return 0, false
+		}
+		return e.Location.Latitude, true
+	})
+	floats(a, events, func(e *putEvent) (float64, bool) {
+		if e.Location == nil {
+			return 0, false
+		}
+		return e.Location.Longitude, true
+	})
+	byteas(a, events, func(e *putEvent) []byte { return e.Pseudonym })
+	documents(a, events, func(e *putEvent) (any, bool) { return e.Reporter, e.Reporter != nil })
+}
+
+// ReplaceEvents implements store.Tx.
+func (t *tx) ReplaceEvents(_ context.Context, events []store.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	t.wrote = true
+	events = lastOf(events, func(e *store.Event) [2]string { return [2]string{e.Channel, e.ID} })
+	names := make([]string, 0, 1)
+	for i := range events {
+		if i == 0 || events[i].Channel != events[i-1].Channel {
+			names = append(names, events[i].Channel)
+		}
+	}
+	err := t.findChannels(names)
+	if err == nil {
+		rows := make([]putEvent, len(events))
+		for i := range events {
+			rows[i] = putEvent{Event: &events[i], channel: t.ids[events[i].Channel]}
+		}
+		err = t.queue(replaceEvents, func(a *args) { bindEvents(a, rows) }, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("replacing events: %w", err)
+	}
+	return nil
+}
+
+// Events implements store.Reader.
+func (r *reader) Events(_ context.Context, keys []complaint.CaseKey) ([][]store.Event, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = k.Channel
+	}
+	if err := r.findChannels(names); err != nil {
+		return nil, fmt.Errorf("reading events: %w", err)
+	}
+	return r.events(keys, `unnest($1::integer[], $2::text[]) WITH ORDINALITY u (channel, case_id, n)
+		CROSS JOIN LATERAL (SELECT c.ref FROM cases c WHERE c.channel = u.channel AND c.case_id = u.case_id LIMIT 1) c
+		CROSS JOIN LATERAL (SELECT * FROM events e WHERE e.case_ref = c.ref OFFSET 0) e`, func(a *args) {
+		int4s(a, keys, func(k *key) int32 { return r.ids[k.Channel] })
+		texts(a, keys, func(k *key) string { return k.CaseID })
+	})
+}
+
+// Events implements store.Reader, with what this transaction has added.
+func (t *tx) Events(_ context.Context, keys []complaint.CaseKey) ([][]store.Event, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	if err := t.lookup(keys); err != nil {
+		return nil, fmt.Errorf("reading events: %w", err)
+	}
+	return t.events(keys, "unnest($1::bigint[]) WITH ORDINALITY u (ref, n) CROSS JOIN LATERAL (SELECT * FROM events e WHERE e.case_ref = u.ref OFFSET 0) e",
+		func(a *args) { int8s(a, keys, func(k *key) int64 { return t.known[*k].ref }) })
+}
+
+// events reads the events of cases; from has the place of the case as u.n.
+func (r *reader) events(keys []complaint.CaseKey, from string, bind func(*args)) ([][]store.Event, error) {
+	events := make([][]store.Event, len(keys))
+	err := r.query(`SELECT u.n, e.id, e.kind, e.actor, e.at, e.received_at, e.to_status, e.into_case, e.marks, e.text, e.attributes,
+		e.latitude, e.longitude, e.pseudonym, e.handles FROM `+from, bind, func(row *row) error {
+		of := row.int8() - 1
+		if of < 0 || of >= int64(len(keys)) {
+			row.fail()
+			return row.err
+		}
+		events[of] = append(events[of], readEvent(row, keys[of]))
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading events: %w", err)
+	}
+	return events, nil
+}
+
+func readEvent(r *row, k key) store.Event {
+	e := store.Event{Event: complaint.Event{Channel: k.Channel, CaseID: k.CaseID}}
+	e.ID = r.text()
+	e.Kind = complaint.Kind(r.text())
+	e.Actor = complaint.Actor(r.text())
+	e.OccurredAt = r.time()
+	e.ReceivedAt = r.time()
+	e.To = complaint.Status(r.text())
+	e.Into = r.text()
+	marks := r.int2()
+	e.Clamped, e.Cleared = marks&markClamped != 0, marks&markCleared != 0
+	e.Text = r.text()
+	r.json(&e.Attributes)
+	latitude, somewhere := r.float()
+	longitude, _ := r.float()
+	if somewhere {
+		e.Location = &complaint.Location{Latitude: latitude, Longitude: longitude}
+	}
+	e.Pseudonym = r.bytea()
+	r.json(&e.Reporter)
+	return e
+}
+
+// caseOfEvent is where an event belongs.
+type caseOfEvent struct {
+	of     int64
+	ref    int64
+	caseID string
+}
+
+func (r *reader) casesOfEvents(channel string, ids []string) (found []caseOfEvent, err error) {
+	of, err := r.channel(channel)
+	if err != nil || of == 0 || len(ids) == 0 {
+		return nil, err
+	}
+	err = r.query(`SELECT u.n, e.case_ref, c.case_id FROM unnest($2::text[]) WITH ORDINALITY u (id, n)
+		CROSS JOIN LATERAL (SELECT * FROM events e WHERE e.channel = $1 AND e.id = u.id LIMIT 1) e
+		LEFT JOIN LATERAL (SELECT * FROM cases c WHERE c.ref = e.case_ref LIMIT 1) c ON true`,
+		func(a *args) { a.int4(of); texts(a, ids, func(id *string) string { return *id }) },
+		func(row *row) error {
+			found = append(found, caseOfEvent{row.int8() - 1, row.int8(), row.text()})
+			return nil
+		})
+	if err != nil {
+		return nil, fmt.Errorf("looking for the cases of events: %w", err)
+	}
+	return found, nil
+}
+
+// CasesOfEvents implements store.Reader.
+func (r *reader) CasesOfEvents(_ context.Context, channel string, ids []string) ([]string, error) {
+	cases := make([]string, len(ids))
+	found, err := r.casesOfEvents(channel, ids)
+	for _, c := range found {
+		cases[c.of] = c.caseID
+	}
+	return cases, err
+}
+
+// CasesOfEvents implements store.Reader, with what this transaction has added.
+func (t *tx) CasesOfEvents(_ context.Context, channel string, ids []string) ([]string, error) {
+	cases := make([]string, len(ids))
+	found, err := t.casesOfEvents(channel, ids)
+	fresh := map[int64]string{}
+	for k, c := range t.known {
+		fresh[c.ref] = k.CaseID
+	}
+	for _, c := range found {
+		if cases[c.of] = c.caseID; c.caseID == "" {
+			cases[c.of] = fresh[c.ref]
+		}
+	}
+	return cases, err
+}

@@ -1,0 +1,89 @@
+package postgres
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"github.com/tanggap/tanggap/internal/ledger/store"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// lockID is the advisory lock under which one process of many migrates ("TNGG").
+const lockID = 0x544e4747
+
+// migrate brings the schema to the newest version. A schema that has it is not locked, so that ledgers
+// start while others run, and behind a pooler.
+func (s *Store) migrate(ctx context.Context, c *pgx.Conn) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return fmt.Errorf("reading the migrations: %w", err)
+	}
+	names, err := fs.Glob(files, "*.sql")
+	if err != nil {
+		return fmt.Errorf("reading the migrations: %w", err)
+	}
+	newest := int64(len(names)) // they are numbered from 1 without gaps
+	version, err := schemaVersion(ctx, c)
+	switch {
+	case err != nil:
+		return err
+	case version > newest:
+		return fmt.Errorf("%w: its schema is version %d, this program knows %d", store.ErrNewer, version, newest)
+	case version == newest:
+		return nil
+	case s.options.Shared:
+		return fmt.Errorf("the ledger's schema is version %d of %d: start the ledger once to bring it up", version, newest)
+	}
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(lockID), lock.WithLockTimeout(1, 300))
+	if err != nil {
+		return fmt.Errorf("preparing the migrations: %w", err)
+	}
+	db := stdlib.OpenDB(*c.Config())
+	defer db.Close()
+	log := s.options.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker), goose.WithSlog(log), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("preparing the migrations: %w", err)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrating the database: %w", refusedOnly(err))
+	}
+	return nil
+}
+
+// refusedOnly is a migration's error without the statement, which the server's words suffice for.
+func refusedOnly(err error) error {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return classify(refused)
+	}
+	return err
+}
+
+// schemaVersion is how many migrations the database has.
+func schemaVersion(ctx context.Context, c *pgx.Conn) (version int64, err error) {
+	err = c.QueryRow(ctx, "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied").Scan(&version)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == "42P01" { // undefined_table: an empty database
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("reading the version of the schema: %w", classify(err))
+	}
+	return version, nil
+}

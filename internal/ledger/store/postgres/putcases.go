@@ -1,0 +1,120 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tanggap/tanggap/internal/ledger/store"
+)
+
+// The columns of a case that change; bindCases binds their arrays in this order, after those of ref and
+// events.
+const (
+	changingColumns = `status, category, department, priority, open, overdue, live, received_at, answered_at, waiting_since,
+	unanswered_since, closed_at, due_at, next_at, unfinal_at, pseudonym, holds, state`
+	changingArrays = `$3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::boolean[], $9::boolean[], $10::bigint[],
+	$11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bytea[],
+	$19::smallint[], $20::bytea[]`
+
+	insertCases = "INSERT INTO cases (ref, events, " + changingColumns + `, channel, case_id)
+	SELECT * FROM unnest($1::bigint[], $2::integer[], ` + changingArrays + ", $21::integer[], $22::text[])"
+
+	// PostgreSQL itself sees which columns have changed, and leaves the indexes alone when none of theirs has.
+	updateCases = `UPDATE cases c SET events = u.events, status = u.status, category = u.category, department = u.department,
+	priority = u.priority, open = u.open, overdue = u.overdue, live = u.live, received_at = u.received_at,
+	answered_at = u.answered_at, waiting_since = u.waiting_since, unanswered_since = u.unanswered_since, closed_at = u.closed_at,
+	due_at = u.due_at, next_at = u.next_at, unfinal_at = u.unfinal_at, pseudonym = u.pseudonym, holds = u.holds, state = u.state
+	FROM unnest($1::bigint[], $2::integer[], ` + changingArrays + `) u (ref, events, ` + changingColumns + `)
+	WHERE c.ref BETWEEN u.ref AND u.ref`
+)
+
+// putCase is a case on its way into its row.
+type putCase struct {
+	*store.Case
+	*known
+}
+
+// PutCases implements store.Tx.
+func (t *tx) PutCases(_ context.Context, cases []store.Case) error {
+	if len(cases) == 0 {
+		return nil
+	}
+	t.wrote = true
+	cases = lastOf(cases, func(c *store.Case) key { return c.CaseKey })
+	if err := t.putCases(cases); err != nil {
+		return fmt.Errorf("writing cases: %w", err)
+	}
+	return nil
+}
+
+func (t *tx) putCases(cases []store.Case) error {
+	keys := make([]key, len(cases))
+	names := make([]string, 0, 1)
+	for i := range cases {
+		keys[i] = cases[i].CaseKey
+		if i == 0 || cases[i].Channel != cases[i-1].Channel {
+			names = append(names, cases[i].Channel)
+		}
+	}
+	if err := t.lookup(keys); err != nil {
+		return err
+	}
+	if err := t.channelsForInsert(names); err != nil {
+		return err
+	}
+	var added, changed []putCase
+	for i := range cases {
+		c := putCase{&cases[i], t.known[keys[i]]}
+		if c.stored == nil {
+			added = append(added, c)
+		} else {
+			changed = append(changed, c)
+		}
+	}
+	if len(added) > 0 {
+		err := t.queue(insertCases, func(a *args) {
+			bindCases(a, added)
+			int4s(a, added, func(c *putCase) int32 { return t.ids[c.Channel] })
+			texts(a, added, func(c *putCase) string { return c.CaseID })
+		}, nil)
+		if err != nil {
+			return err
+		}
+	}
+	if len(changed) > 0 {
+		if err := t.queue(updateCases, func(a *args) { bindCases(a, changed) }, nil); err != nil {
+			return err
+		}
+	}
+	for i := range cases {
+		k := t.known[keys[i]]
+		stored := cases[i]
+		stored.Events = k.events
+		k.stored = &stored
+	}
+	return nil
+}
+
+func bindCases(a *args, cases []putCase) {
+	int8s(a, cases, func(c *putCase) int64 { return c.ref })
+	int4s(a, cases, func(c *putCase) int32 { return int32(c.events) }) //nolint:gosec // G115: at most MaxCaseEvents
+	texts(a, cases, func(c *putCase) string { return c.Status })
+	texts(a, cases, func(c *putCase) string { return c.Category })
+	texts(a, cases, func(c *putCase) string { return c.Department })
+	texts(a, cases, func(c *putCase) string { return c.Priority })
+	bools(a, cases, func(c *putCase) bool { return c.Open })
+	bools(a, cases, func(c *putCase) bool { return c.Overdue })
+	bools(a, cases, func(c *putCase) bool { return c.Live })
+	times(a, cases, func(c *putCase) time.Time { return c.ReceivedAt })
+	times(a, cases, func(c *putCase) time.Time { return c.AnsweredAt })
+	times(a, cases, func(c *putCase) time.Time { return c.WaitingSince })
+	times(a, cases, func(c *putCase) time.Time { return c.UnansweredSince })
+	times(a, cases, func(c *putCase) time.Time { return c.ClosedAt })
+	times(a, cases, func(c *putCase) time.Time { return c.DueAt })
+	times(a, cases, func(c *putCase) time.Time { return c.NextAt })
+	times(a, cases, func(c *putCase) time.Time { return c.UnfinalAt })
+	byteas(a, cases, func(c *putCase) []byte { return c.Pseudonym })
+	int2s(a, cases, func(c *putCase) int16 { return int16(c.Holds) }) //nolint:gosec // G115: a set of two bits
+	byteas(a, cases, func(c *putCase) []byte { return c.State })
+}

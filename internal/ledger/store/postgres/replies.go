@@ -1,0 +1,119 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tanggap/tanggap/internal/ledger/store"
+)
+
+// Replies implements store.Reader.
+func (r *reader) Replies(_ context.Context, channel string, ids []string) ([]*store.Reply, error) {
+	replies := make([]*store.Reply, len(ids))
+	of, err := r.channel(channel)
+	if err == nil && of != 0 && len(ids) > 0 {
+		err = r.query(`SELECT u.n, p.next_at, p.done_at, p.state FROM unnest($2::text[]) WITH ORDINALITY u (id, n)
+			CROSS JOIN LATERAL (SELECT * FROM replies p WHERE p.channel = $1 AND p.id = u.id LIMIT 1) p`,
+			func(a *args) { a.int4(of); texts(a, ids, func(id *string) string { return *id }) },
+			func(row *row) error {
+				place := row.int8() - 1
+				replies[place] = &store.Reply{Channel: channel, ID: ids[place], NextAt: row.time(), DoneAt: row.time(), State: row.bytea()}
+				return nil
+			})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading replies: %w", err)
+	}
+	return replies, nil
+}
+
+// OpenReplies implements store.Reader.
+func (r *reader) OpenReplies(_ context.Context, channel string, until time.Time, limit int) ([]store.Reply, error) {
+	replies, err := r.openReplies(channel, until, limit)
+	if err != nil {
+		return nil, fmt.Errorf("looking for replies: %w", err)
+	}
+	return replies, nil
+}
+
+func (r *reader) openReplies(channel string, until time.Time, limit int) (replies []store.Reply, err error) {
+	condition, of := "p.next_at IS NOT NULL AND p.next_at <= $1 ORDER BY p.next_at", int32(0)
+	if channel != "" {
+		// As a range in the order of the index, so that no other one will do.
+		condition = "p.next_at IS NOT NULL AND (p.channel, p.next_at) >= ($3, -9223372036854775808) AND (p.channel, p.next_at) <= ($3, $1)" +
+			" ORDER BY p.channel, p.next_at"
+		if of, err = r.channel(channel); err != nil || of == 0 {
+			return nil, err
+		}
+	}
+	err = r.query("SELECT c.name, p.id, p.next_at, p.state FROM (SELECT * FROM replies p WHERE "+condition+` LIMIT $2) p
+		CROSS JOIN LATERAL (SELECT * FROM channels c WHERE c.id = p.channel LIMIT 1) c`,
+		func(a *args) {
+			a.int8(until.UnixMicro())
+			a.int8(int64(limit))
+			if channel != "" {
+				a.int4(of)
+			}
+		},
+		func(row *row) error {
+			replies = append(replies, store.Reply{Channel: row.text(), ID: row.text(), NextAt: row.time(), State: row.bytea()})
+			return nil
+		})
+	return replies, err
+}
+
+const putReplies = `INSERT INTO replies (channel, id, next_at, done_at, state)
+	SELECT * FROM unnest($1::integer[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[])
+	ON CONFLICT (channel, id) DO UPDATE SET next_at = excluded.next_at, done_at = excluded.done_at, state = excluded.state`
+
+// PutReplies implements store.Tx.
+func (t *tx) PutReplies(_ context.Context, replies []store.Reply) error {
+	if len(replies) == 0 {
+		return nil
+	}
+	t.wrote = true
+	replies = lastOf(replies, func(p *store.Reply) [2]string { return [2]string{p.Channel, p.ID} })
+	names := make([]string, len(replies))
+	for i := range replies {
+		names[i] = replies[i].Channel
+	}
+	err := t.channelsForInsert(names)
+	if err == nil {
+		err = t.queue(putReplies, func(a *args) {
+			int4s(a, replies, func(p *store.Reply) int32 { return t.ids[p.Channel] })
+			texts(a, replies, func(p *store.Reply) string { return p.ID })
+			times(a, replies, func(p *store.Reply) time.Time { return p.NextAt })
+			times(a, replies, func(p *store.Reply) time.Time { return p.DoneAt })
+			byteas(a, replies, func(p *store.Reply) []byte { return p.State })
+		}, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("writing replies: %w", err)
+	}
+	return nil
+}
+
+// DropReplies implements store.Tx.
+func (t *tx) DropReplies(_ context.Context, doneBefore time.Time, limit int) (n int, err error) {
+	ids := map[int32][]string{}
+	err = t.query("SELECT p.channel, p.id FROM replies p WHERE p.done_at IS NOT NULL AND p.done_at < $1 ORDER BY p.done_at LIMIT $2",
+		func(a *args) { a.int8(doneBefore.UnixMicro()); a.int8(int64(limit)) },
+		func(row *row) error {
+			n++
+			channel := row.int4()
+			ids[channel] = append(ids[channel], row.text())
+			return nil
+		})
+	for channel, of := range ids {
+		if err == nil {
+			t.wrote = true
+			err = t.queue("DELETE FROM replies WHERE channel = $1 AND id = ANY ($2::text[])",
+				func(a *args) { a.int4(channel); texts(a, of, func(id *string) string { return *id }) }, nil)
+		}
+	}
+	if err != nil {
+		return 0, fmt.Errorf("dropping replies: %w", err)
+	}
+	return n, nil
+}

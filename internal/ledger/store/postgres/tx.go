@@ -1,0 +1,282 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/store"
+)
+
+const (
+	// beginUpdate: each statement sees what was committed before it, and so everything that was committed
+	// before the lock was given.
+	beginUpdate = "BEGIN ISOLATION LEVEL READ COMMITTED"
+	beginView   = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
+	// settings are set for the transaction and not for the session, so that they hold behind a pooler too.
+	//
+	// The plans of prepared statements are made once, maybe while a table is empty or its statistics are
+	// old, and must not become a walk through millions of rows: there is an index for every statement, and
+	// the planner is told to use it. For the same reason rows are looked for in lateral subqueries that are not merged
+	// into their query, or by a range of one value: an equation between two tables lets the planner go through an
+	// index of a small table from its beginning. A process that was stopped, or is behind a broken network, must not hold the
+	// lock that all others wait for. An asynchronous commit is no commit.
+	settings = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+		set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('enable_sort', 'off', true),
+		set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true),
+		set_config('lock_timeout', '15s', true), set_config('statement_timeout', '30s', true),
+		set_config('idle_in_transaction_session_timeout', '60s', true),
+		CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END`
+
+	selectHead = "SELECT revision, at, last_ref, last_channel FROM ledger WHERE id = 1"
+	lockHead   = selectHead + " FOR UPDATE"
+)
+
+// head is the row of the table ledger.
+type head struct {
+	store.Head
+	lastRef     int64
+	lastChannel int32
+	// read says that it was.
+	read bool
+}
+
+// begin queues what begins a transaction.
+func (x *exchange) begin(begin string, lock bool) error {
+	if err := x.queue(begin, nil, nil); err != nil {
+		return err
+	}
+	if err := x.queue(settings, nil, nil); err != nil {
+		return err
+	}
+	sql := selectHead
+	if lock {
+		sql = lockHead
+	}
+	return x.queue(sql, nil, func(r *row) error {
+		x.head = head{Head: store.Head{Revision: r.int8(), At: r.time()}, lastRef: r.int8(), lastChannel: r.int4(), read: true}
+		if x.head.Revision < x.revision {
+			x.forget()
+			return errRestored
+		}
+		x.revision = x.head.Revision
+		return nil
+	})
+}
+
+// ready waits until the transaction has begun and, in an Update, has its lock.
+func (x *exchange) ready() error {
+	if x.head.read {
+		return nil
+	}
+	if x.open != nil {
+		open := x.open
+		x.open = nil
+		if err := open(); err != nil {
+			return err
+		}
+	}
+	if err := x.flush(); err != nil {
+		return err
+	}
+	if !x.head.read {
+		return fmt.Errorf("%w: the row of the table ledger is gone", store.ErrDamaged)
+	}
+	return nil
+}
+
+type key = complaint.CaseKey
+
+// tx implements store.Tx. What it writes is queued, and travels with the next read or with the commit.
+type tx struct {
+	reader
+	// known are the cases that were read or are new in this transaction.
+	known map[key]*known
+	// added are the channels that are new in this transaction.
+	added []string
+	// wrote says that there is something to commit; stamp is the instant given to Stamp.
+	wrote bool
+	stamp time.Time
+}
+
+// known is a case within a transaction.
+type known struct {
+	ref    int64
+	events int
+	// stored is the row as it is in the database, what is queued included; nil for a case that is not there yet.
+	stored *store.Case
+}
+
+// revision is the transaction's own.
+func (t *tx) revision() int64 { return t.head.Revision + 1 }
+
+// rollback undoes the transaction, and what the connection has learned in it.
+func (t *tx) rollback() {
+	for _, name := range t.added {
+		delete(t.names, t.ids[name])
+		delete(t.ids, name)
+	}
+	t.exchange.rollback()
+}
+
+// commit writes the transaction's revision and ends it.
+func (t *tx) commit(writer []byte) error {
+	if err := t.ready(); err != nil {
+		return err
+	}
+	at := t.head.At
+	if !t.stamp.IsZero() {
+		at = t.stamp
+	}
+	err := t.queue("UPDATE ledger SET revision = $1, at = $2, last_ref = $3, last_channel = $4 WHERE id = 1", func(a *args) {
+		a.int8(t.revision())
+		a.time(at)
+		a.int8(t.head.lastRef)
+		a.int4(t.head.lastChannel)
+	}, nil)
+	if err != nil {
+		return err
+	}
+	err = t.queue("INSERT INTO writers (id, revision) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET revision = excluded.revision", func(a *args) {
+		a.bytea(writer)
+		a.int8(t.revision())
+	}, nil)
+	if err != nil {
+		return err
+	}
+	if err := t.query("COMMIT", nil, nil); err != nil {
+		return fmt.Errorf("committing: %w", err)
+	}
+	t.exchange.revision = t.revision()
+	return nil
+}
+
+// Stamp implements store.Tx.
+func (t *tx) Stamp(at time.Time) { t.stamp = at }
+
+// channelsForInsert makes the channels that are not there.
+func (t *tx) channelsForInsert(names []string) error {
+	if err := t.ready(); err != nil {
+		return err
+	}
+	if err := t.findChannels(names); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if t.ids[name] != 0 {
+			continue
+		}
+		t.head.lastChannel++
+		id := t.head.lastChannel
+		err := t.queue("INSERT INTO channels (id, name, revision) VALUES ($1, $2, $3)", func(a *args) {
+			a.int4(id)
+			a.text(name)
+			a.int8(t.revision())
+		}, nil)
+		if err != nil {
+			return err
+		}
+		t.exchange.learn(id, name)
+		t.added = append(t.added, name)
+	}
+	return nil
+}
+
+const addFigures = `INSERT INTO figures AS f (key, revision, v0, v1, v2, v3, v4)
+	SELECT u.key, $2, u.v0, u.v1, u.v2, u.v3, u.v4
+	FROM unnest($1::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) u (key, v0, v1, v2, v3, v4)
+	ON CONFLICT (key) DO UPDATE SET revision = excluded.revision, v0 = f.v0 + excluded.v0, v1 = f.v1 + excluded.v1,
+		v2 = f.v2 + excluded.v2, v3 = f.v3 + excluded.v3, v4 = f.v4 + excluded.v4`
+
+// AddFigures implements store.Tx.
+func (t *tx) AddFigures(_ context.Context, figures []store.Figures) error {
+	if len(figures) == 0 {
+		return nil
+	}
+	t.wrote = true
+	err := t.ready()
+	if err == nil {
+		err = t.queue(addFigures, func(a *args) {
+			texts(a, figures, func(f *store.Figures) string { return f.Key })
+			a.int8(t.revision())
+			for column := range store.FigureColumns {
+				int8s(a, figures, func(f *store.Figures) int64 { return f.Values[column] })
+			}
+		}, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("adding figures: %w", err)
+	}
+	return nil
+}
+
+const putChannels = `UPDATE channels c SET revision = $2, generation = u.generation, observed_through = u.observed_through,
+	last_event_at = u.last_event_at, oldest_unanswered = u.oldest_unanswered, cursor = u.cursor, report = u.report
+	FROM unnest($1::integer[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::bytea[])
+		u (id, generation, observed_through, last_event_at, oldest_unanswered, cursor, report)
+	WHERE c.id BETWEEN u.id AND u.id`
+
+// PutChannels implements store.Tx.
+func (t *tx) PutChannels(_ context.Context, channels []store.Channel) error {
+	if len(channels) == 0 {
+		return nil
+	}
+	t.wrote = true
+	channels = lastOf(channels, func(c *store.Channel) string { return c.Name })
+	names := make([]string, len(channels))
+	for i := range channels {
+		names[i] = channels[i].Name
+	}
+	err := t.channelsForInsert(names)
+	if err == nil {
+		err = t.queue(putChannels, func(a *args) {
+			int4s(a, channels, func(c *store.Channel) int32 { return t.ids[c.Name] })
+			a.int8(t.revision())
+			int8s(a, channels, func(c *store.Channel) int64 { return c.Generation })
+			times(a, channels, func(c *store.Channel) time.Time { return c.ObservedThrough })
+			times(a, channels, func(c *store.Channel) time.Time { return c.LastEventAt })
+			times(a, channels, func(c *store.Channel) time.Time { return c.OldestUnansweredAt })
+			byteas(a, channels, func(c *store.Channel) []byte { return c.Cursor })
+			byteas(a, channels, func(c *store.Channel) []byte { return c.Report })
+		}, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("writing channels: %w", err)
+	}
+	return nil
+}
+
+// lastOf keeps of several rows with one key the last.
+func lastOf[R any, K comparable](rows []R, of func(*R) K) []R {
+	last := make(map[K]int, len(rows))
+	for i := range rows {
+		last[of(&rows[i])] = i
+	}
+	if len(last) == len(rows) {
+		return rows
+	}
+	kept := make([]R, 0, len(last))
+	for i := range rows {
+		if last[of(&rows[i])] == i {
+			kept = append(kept, rows[i])
+		}
+	}
+	return kept
+}
+
+// PutSetting implements store.Tx.
+func (t *tx) PutSetting(_ context.Context, name string, value []byte) error {
+	t.wrote = true
+	err := t.ready()
+	if err == nil {
+		err = t.queue(`INSERT INTO settings (name, value, revision) VALUES ($1, $2, $3)
+			ON CONFLICT (name) DO UPDATE SET value = excluded.value, revision = excluded.revision`,
+			func(a *args) { a.text(name); a.bytea(value); a.int8(t.revision()) }, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("writing a setting: %w", err)
+	}
+	return nil
+}
