@@ -6,6 +6,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -38,14 +39,15 @@ func CacheOptions(namespaces []string) cache.Options {
 	options := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&appsv1.Deployment{}:          own,
-			&appsv1.StatefulSet{}:         own,
-			&corev1.Service{}:             own,
-			&corev1.ServiceAccount{}:      own,
-			&corev1.ConfigMap{}:           own,
-			&networkingv1.NetworkPolicy{}: own,
-			&corev1.Secret{}:              {Transform: stripSecret},
-			&rbacv1.ClusterRoleBinding{}:  {Field: fields.OneTermEqualSelector("metadata.name", names.TokenReviewBinding)},
+			&appsv1.Deployment{}:            own,
+			&appsv1.StatefulSet{}:           own,
+			&corev1.Service{}:               own,
+			&corev1.ServiceAccount{}:        own,
+			&corev1.ConfigMap{}:             own,
+			&networkingv1.NetworkPolicy{}:   own,
+			&policyv1.PodDisruptionBudget{}: own,
+			&corev1.Secret{}:                {Transform: stripSecret},
+			&rbacv1.ClusterRoleBinding{}:    {Field: fields.OneTermEqualSelector("metadata.name", names.TokenReviewBinding)},
 		},
 		ReaderFailOnMissingInformer: true,
 	}

@@ -55,22 +55,54 @@ type ComplaintLedgerSpec struct {
 
 // StorageType is a kind of storage.
 //
-// +kubebuilder:validation:Enum=embedded
+// +kubebuilder:validation:Enum=embedded;postgres
 type StorageType string
 
-// StorageEmbedded is SQLite on a volume, with a single replica.
-const StorageEmbedded StorageType = "embedded"
+// The kinds of storage.
+const (
+	// StorageEmbedded is SQLite on a volume, with a single replica.
+	StorageEmbedded StorageType = "embedded"
+	// StoragePostgres is a PostgreSQL database, with any number of replicas.
+	StoragePostgres StorageType = "postgres"
+)
 
 // LedgerStorage is where the events are kept.
 //
 // +kubebuilder:validation:XValidation:rule="self.type == oldSelf.type",message="type: storage cannot be changed on a ledger that exists; export it and import it into a new one"
+// +kubebuilder:validation:XValidation:rule="self.type == 'embedded' || !has(self.embedded)",message="embedded: goes with type embedded only"
+// +kubebuilder:validation:XValidation:rule="(self.type == 'postgres') == has(self.postgres)",message="postgres: is needed with type postgres, and goes with no other"
 type LedgerStorage struct {
-	// type is embedded (SQLite on a volume, a single replica).
+	// type is embedded (SQLite on a volume, a single replica) or postgres (a PostgreSQL database, any number
+	// of replicas).
 	// +required
 	Type StorageType `json:"type,omitempty"`
 	// embedded configures embedded storage.
 	// +optional
 	Embedded *EmbeddedStorage `json:"embedded,omitempty"`
+	// postgres says which database it is.
+	// +optional
+	Postgres *PostgresStorage `json:"postgres,omitempty"`
+}
+
+// PostgresStorage is a PostgreSQL database, version 15 or later, that this ledger alone uses. The ledger
+// makes and upgrades what it needs in it.
+type PostgresStorage struct {
+	// urlSecretRef is the connection string, postgres://user:password@host:5432/database. Without an sslmode
+	// the server's certificate is verified.
+	// +required
+	URLSecretRef SecretKeyReference `json:"urlSecretRef,omitempty,omitzero"`
+	// passwordSecretRef is the password, where the connection string has none.
+	// +optional
+	PasswordSecretRef *SecretKeyReference `json:"passwordSecretRef,omitempty"`
+	// caSecretRef is the authority of the server's certificate, in PEM; without it, the system's.
+	// +optional
+	CASecretRef *SecretKeyReference `json:"caSecretRef,omitempty"`
+	// replicas is how many ledgers serve the database; the default is 2. Each takes requests; one of them
+	// looks at due instants.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=32
+	Replicas *int32 `json:"replicas,omitempty"`
 }
 
 // EmbeddedStorage is SQLite on a volume.

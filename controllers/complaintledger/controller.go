@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -30,7 +31,8 @@ import (
 
 // +kubebuilder:rbac:groups=tanggap.dev,resources=complaintledgers;complaintchannels;responseslas;workcalendars;complainttaxonomies,verbs=get;list;watch
 // +kubebuilder:rbac:groups=tanggap.dev,resources=complaintledgers/status,verbs=patch
-// +kubebuilder:rbac:groups=apps,resources=statefulsets,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=apps,resources=statefulsets;deployments,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=services;serviceaccounts;configmaps,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch
@@ -84,6 +86,9 @@ type scope struct {
 	// while that is missing.
 	hashKey       []byte
 	pseudonymHash string
+	// databaseHash is a hash of the credentials of the database; "" while one is missing, which missing then
+	// says in a sentence.
+	databaseHash, missing string
 	// again is when a certificate or a refused policy has to be looked at again.
 	again time.Time
 	// trouble is why the ledger cannot be ready, with its reason; "" is nothing.
@@ -104,11 +109,13 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.ComplaintLedger{}, changed).
 		Owns(&appsv1.StatefulSet{}).
+		Owns(&appsv1.Deployment{}).
+		Owns(&policyv1.PodDisruptionBudget{}).
 		Owns(&corev1.Service{}).
 		Owns(&corev1.ServiceAccount{}).
 		Owns(&corev1.ConfigMap{}).
 		Owns(&networkingv1.NetworkPolicy{}).
-		WatchesMetadata(&corev1.Secret{}, bySecret()).
+		WatchesMetadata(&corev1.Secret{}, r.bySecret()).
 		Watches(&v1alpha1.ComplaintChannel{}, byChannel(), changed).
 		Watches(&v1alpha1.ResponseSLA{}, r.inNamespace(), changed).
 		Watches(&v1alpha1.WorkCalendar{}, r.inNamespace(), changed).
@@ -145,6 +152,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		{"keeping the certificate authority", r.keepAuthority},
 		{"keeping the server certificate", r.keepServing},
 		{"keeping the pseudonym key", r.keepPseudonymKey},
+		{"reading the database's credentials", r.readCredentials},
 		{"running the ledger", r.run},
 		{"connecting to the ledger", r.connect},
 		{"handing over the policy", r.handOverPolicy},

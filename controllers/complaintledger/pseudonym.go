@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/controllers/internal/apply"
@@ -40,11 +41,14 @@ func (r *Reconciler) keepPseudonymKey(ctx context.Context, s *scope) error {
 		s.trouble, s.troubleReason = fmt.Sprintf("The Secret %q has no key %q.", key.Name, names.PseudonymKey), v1alpha1.ReasonPseudonymKeyMissing
 		return nil
 	}
-	running := &appsv1.StatefulSet{}
+	running, kind := client.Object(&appsv1.StatefulSet{}), "StatefulSet"
+	if s.ledger.Spec.Storage.Postgres != nil {
+		running, kind = &appsv1.Deployment{}, "Deployment"
+	}
 	err = r.Client.Get(ctx, types.NamespacedName{Namespace: s.key.Namespace, Name: names.Ledger(s.key.Name)}, running)
 	if err == nil {
-		s.trouble, s.troubleReason = fmt.Sprintf("The Secret %q is gone. Restore it from a backup; or delete the StatefulSet %q to have a new one made, "+
-			"by which nobody is recognised who reported before.", key.Name, running.Name), v1alpha1.ReasonPseudonymKeyMissing
+		s.trouble, s.troubleReason = fmt.Sprintf("The Secret %q is gone. Restore it from a backup; or delete the %s %q to have a new one made, "+
+			"by which nobody is recognised who reported before.", key.Name, kind, running.GetName()), v1alpha1.ReasonPseudonymKeyMissing
 		return nil
 	}
 	if !apierrors.IsNotFound(err) {

@@ -24,6 +24,7 @@ const (
 	servingDir   = "/var/run/tanggap/serving"
 	trustDir     = "/var/run/tanggap/ca"
 	pseudonymDir = "/var/run/tanggap/pseudonym"
+	databaseDir  = "/var/run/tanggap/database"
 )
 
 const (
@@ -121,7 +122,8 @@ func buildStatefulSet(ledger *v1alpha1.ComplaintLedger, image, pseudonymHash str
 			WithTemplate(corev1ac.PodTemplateSpec().
 				WithLabels(labels(ledger)).
 				WithAnnotations(map[string]string{names.CredentialsHash: pseudonymHash}).
-				WithSpec(podSpec(ledger, image))))
+				WithSpec(podSpec(ledger, container(ledger, image, []string{"--data=" + dataDir}).
+					WithVolumeMounts(corev1ac.VolumeMount().WithName(dataVolume).WithMountPath(dataDir))))))
 }
 
 func claim(ledger *v1alpha1.ComplaintLedger) *corev1ac.PersistentVolumeClaimApplyConfiguration {
@@ -142,13 +144,13 @@ func claim(ledger *v1alpha1.ComplaintLedger) *corev1ac.PersistentVolumeClaimAppl
 	return template
 }
 
-func podSpec(ledger *v1alpha1.ComplaintLedger, image string) *corev1ac.PodSpecApplyConfiguration {
+func podSpec(ledger *v1alpha1.ComplaintLedger, ledgers *corev1ac.ContainerApplyConfiguration) *corev1ac.PodSpecApplyConfiguration {
 	return corev1ac.PodSpec().
 		WithServiceAccountName(names.Ledger(ledger.Name)).
 		WithEnableServiceLinks(false).
 		WithTerminationGracePeriodSeconds(60).
 		WithSecurityContext(pods.Security()).
-		WithContainers(container(ledger, image)).
+		WithContainers(ledgers).
 		WithVolumes(
 			corev1ac.Volume().WithName("serving").WithSecret(corev1ac.SecretVolumeSource().
 				WithSecretName(names.LedgerServing(ledger.Name)).WithDefaultMode(0o440)),
@@ -159,15 +161,16 @@ func podSpec(ledger *v1alpha1.ComplaintLedger, image string) *corev1ac.PodSpecAp
 		)
 }
 
-func container(ledger *v1alpha1.ComplaintLedger, image string) *corev1ac.ContainerApplyConfiguration {
+// container runs the ledger on the storage that the arguments say.
+func container(ledger *v1alpha1.ComplaintLedger, image string, storage []string) *corev1ac.ContainerApplyConfiguration {
 	return corev1ac.Container().
 		WithName("ledger").
 		WithImage(image).
-		WithArgs(
-			"ledger",
+		WithArgs("ledger",
 			"--listen=$(POD_IP):8443",
-			"--health-listen=$(POD_IP):8081",
-			"--data="+dataDir,
+			"--health-listen=$(POD_IP):8081").
+		WithArgs(storage...).
+		WithArgs(
 			"--tls-cert="+servingDir+"/"+corev1.TLSCertKey,
 			"--tls-key="+servingDir+"/"+corev1.TLSPrivateKeyKey,
 			"--client-ca="+trustDir+"/"+names.TrustKey,
@@ -183,10 +186,7 @@ func container(ledger *v1alpha1.ComplaintLedger, image string) *corev1ac.Contain
 		WithStartupProbe(pods.Probe("/healthz", 2, 300)).
 		WithLivenessProbe(pods.Probe("/healthz", 10, 6)).
 		WithReadinessProbe(pods.Probe("/readyz", 2, 3)).
-		WithVolumeMounts(
-			corev1ac.VolumeMount().WithName(dataVolume).WithMountPath(dataDir),
-			mount("serving", servingDir), mount("ca", trustDir), mount("pseudonym", pseudonymDir),
-		)
+		WithVolumeMounts(mount("serving", servingDir), mount("ca", trustDir), mount("pseudonym", pseudonymDir))
 }
 
 func mount(name, path string) *corev1ac.VolumeMountApplyConfiguration {

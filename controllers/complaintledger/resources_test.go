@@ -27,5 +27,13 @@ func TestObjects(t *testing.T) {
 		buildServing(plain, []byte("certificate"), []byte("key")), buildPolicy(plain, []byte("packed")),
 		buildStatefulSet(plain, "example.org/tanggap:v1", "keyed-digest"))
 	golden.YAML(t, "ledger-sized", buildStatefulSet(sized, "example.org/tanggap:v1", "keyed-digest"))
+	database := plain.DeepCopy()
+	database.Spec.Storage = v1alpha1.LedgerStorage{Type: v1alpha1.StoragePostgres, Postgres: &v1alpha1.PostgresStorage{
+		URLSecretRef:      v1alpha1.SecretKeyReference{Name: "ledger-database", Key: "url"},
+		PasswordSecretRef: &v1alpha1.SecretKeyReference{Name: "ledger-database", Key: "password"},
+		CASecretRef:       &v1alpha1.SecretKeyReference{Name: "database-ca", Key: "ca.crt"},
+		Replicas:          new(int32(3)),
+	}}
+	golden.YAML(t, "ledger-postgres", buildDeployment(database, "example.org/tanggap:v1", "keyed-digest"), buildDisruptionBudget(database))
 	golden.YAML(t, "binding", buildTokenReviewBinding([]types.NamespacedName{{Namespace: "bogor", Name: "ledger"}, {Namespace: "depok", Name: "ledger"}}))
 }

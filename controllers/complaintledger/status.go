@@ -54,7 +54,11 @@ func decideStatus(s *scope, view ledgers.LedgerView, heard, complete bool) *v1al
 			after.Unanswered, after.Overdue = new(view.Unanswered), new(view.Overdue)
 		}
 	}
-	s.conditions.True(v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "The specification is valid.")
+	if s.missing != "" {
+		s.conditions.False(v1alpha1.ConditionAccepted, v1alpha1.ReasonReferenceNotFound, s.missing)
+	} else {
+		s.conditions.True(v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "The specification is valid.")
+	}
 	setLedgerAvailable(s, view, heard)
 	setReady(s)
 	after.Conditions = s.conditions.List()
@@ -79,6 +83,8 @@ func setLedgerAvailable(s *scope, view ledgers.LedgerView, heard bool) {
 func setReady(s *scope) {
 	available := s.conditions.Get(v1alpha1.ConditionLedgerAvailable)
 	switch {
+	case s.missing != "":
+		s.conditions.False(v1alpha1.ConditionReady, v1alpha1.ReasonNotAccepted, s.missing)
 	case s.trouble != "":
 		s.conditions.False(v1alpha1.ConditionReady, s.troubleReason, s.trouble)
 	case available.Status == "True":

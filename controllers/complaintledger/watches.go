@@ -14,15 +14,16 @@ import (
 	"github.com/tanggap/tanggap/controllers/internal/names"
 )
 
-// bySecret reconciles the ledger that one of the operator's own Secrets belongs to. The key of the
-// pseudonyms has no owner, so the label says whose it is.
-func bySecret() handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(_ context.Context, secret client.Object) []reconcile.Request {
+// bySecret reconciles the ledger that one of the operator's own Secrets belongs to, and those whose
+// database's credentials are in a person's. The key of the pseudonyms has no owner, so the label says
+// whose it is.
+func (r *Reconciler) bySecret() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, secret client.Object) []reconcile.Request {
 		labels := secret.GetLabels()
-		if labels[names.ManagedByLabel] != names.ManagedBy || labels[names.ComponentLabel] != names.ComponentLedger {
-			return nil
+		if labels[names.ManagedByLabel] == names.ManagedBy && labels[names.ComponentLabel] == names.ComponentLedger {
+			return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: secret.GetNamespace(), Name: labels[names.InstanceLabel]}}}
 		}
-		return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: secret.GetNamespace(), Name: labels[names.InstanceLabel]}}}
+		return r.ledgers(ctx, client.InNamespace(secret.GetNamespace()), client.MatchingFields{index.LedgerSecret: secret.GetName()})
 	})
 }
 
@@ -36,15 +37,20 @@ func byChannel() handler.EventHandler {
 // inNamespace reconciles the ledgers of an object's namespace, which may use it.
 func (r *Reconciler) inNamespace() handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
-		var list v1alpha1.ComplaintLedgerList
-		if err := r.Client.List(ctx, &list, client.InNamespace(object.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil {
-			log.FromContext(ctx).Error(err, "Failed to list the ledgers of a namespace")
-			return nil
-		}
-		requests := make([]reconcile.Request, len(list.Items))
-		for i := range list.Items {
-			requests[i].NamespacedName = client.ObjectKeyFromObject(&list.Items[i])
-		}
-		return requests
+		return r.ledgers(ctx, client.InNamespace(object.GetNamespace()))
 	})
+}
+
+// ledgers are the requests for the ledgers that the options select.
+func (r *Reconciler) ledgers(ctx context.Context, options ...client.ListOption) []reconcile.Request {
+	var list v1alpha1.ComplaintLedgerList
+	if err := r.Client.List(ctx, &list, append(options, client.UnsafeDisableDeepCopy)...); err != nil {
+		log.FromContext(ctx).Error(err, "Failed to list the ledgers of a namespace")
+		return nil
+	}
+	requests := make([]reconcile.Request, len(list.Items))
+	for i := range list.Items {
+		requests[i].NamespacedName = client.ObjectKeyFromObject(&list.Items[i])
+	}
+	return requests
 }

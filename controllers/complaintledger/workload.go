@@ -6,10 +6,12 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/controllers/internal/apply"
+	"github.com/tanggap/tanggap/controllers/internal/secrets"
 )
 
 // run makes the ledger's objects what they should be.
@@ -34,8 +36,15 @@ func (r *Reconciler) applyAll(ctx context.Context, s *scope) error {
 	if err := apply.Object(ctx, r.Client, buildService(s.ledger), &corev1.Service{}); err != nil {
 		return err
 	}
-	if s.pseudonymHash == "" {
+	if s.pseudonymHash == "" || s.missing != "" {
 		return nil // a pod without the key could not start; one that runs is left alone
 	}
-	return apply.Object(ctx, r.Client, buildStatefulSet(s.ledger, r.Image, s.pseudonymHash), &appsv1.StatefulSet{})
+	if s.ledger.Spec.Storage.Postgres == nil {
+		return apply.Object(ctx, r.Client, buildStatefulSet(s.ledger, r.Image, s.pseudonymHash), &appsv1.StatefulSet{})
+	}
+	if err := apply.Object(ctx, r.Client, buildDisruptionBudget(s.ledger), &policyv1.PodDisruptionBudget{}); err != nil {
+		return err
+	}
+	hash := secrets.Combine([]string{s.pseudonymHash, s.databaseHash})
+	return apply.Object(ctx, r.Client, buildDeployment(s.ledger, r.Image, hash), &appsv1.Deployment{})
 }

@@ -398,6 +398,13 @@ func badTaxonomies() map[string]badManifest {
 func badLedgers() map[string]badManifest {
 	return map[string]badManifest{
 		"a storage that does not exist":      {ledger, `spec: {storage: {type: paper}}`, "supported values"},
+		"a database that is not named":       {ledger, `spec: {storage: {type: postgres}}`, "postgres: is needed with type postgres"},
+		"a database besides a volume":        {ledger, `spec: {storage: {type: embedded, postgres: {urlSecretRef: {name: db, key: url}}}}`, "postgres: is needed with type postgres, and goes with no other"},
+		"a volume besides a database":        {ledger, `spec: {storage: {type: postgres, embedded: {size: 1Gi}, postgres: {urlSecretRef: {name: db, key: url}}}}`, "embedded: goes with type embedded only"},
+		"a database without credentials":     {ledger, `spec: {storage: {type: postgres, postgres: {replicas: 2}}}`, "urlSecretRef"},
+		"a database's URL in the clear":      {ledger, `spec: {storage: {type: postgres, postgres: {urlSecretRef: "postgres://db"}}}`, "urlSecretRef"},
+		"a ledger without a replica":         {ledger, `spec: {storage: {type: postgres, postgres: {urlSecretRef: {name: db, key: url}, replicas: 0}}}`, "greater than or equal to 1"},
+		"a silence of an hour":               {ledger, `spec: {retention: {idle: 1h}}`, "must be between 24h and 87840h"},
 		"a volume of a few bytes":            {ledger, `spec: {storage: {type: embedded, embedded: {size: "10"}}}`, "must be at least 100Mi"},
 		"a volume of some size":              {ledger, `spec: {storage: {type: embedded, embedded: {size: much}}}`, "spec.storage.embedded.size"},
 		"texts kept for a minute":            {ledger, `spec: {retention: {content: 1m}}`, "must be between 1h and 87840h"},

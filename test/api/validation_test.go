@@ -211,6 +211,10 @@ func TestWhatMayNotChangeDoesNot(t *testing.T) {
 			patch: `spec: {storage: {embedded: {size: 2Gi}}}`,
 			want:  "resize the PersistentVolumeClaim",
 		},
+		"the kind of a ledger's storage": {
+			patch: `spec: {storage: {type: postgres, embedded: null, postgres: {urlSecretRef: {name: db, key: url}}}}`,
+			want:  "export it and import it into a new one",
+		},
 		"the storage class of a ledger's volume": {
 			patch: `spec: {storage: {embedded: {storageClassName: slow}}}`,
 			want:  "cannot be changed on a ledger that exists",

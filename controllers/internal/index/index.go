@@ -25,6 +25,8 @@ const (
 	// ChannelSecret has the Secrets with a channel's credentials and that of its ledger's authority.
 	ChannelSecret = "channel-secret"
 	SLACalendar   = "sla-calendar"
+	// LedgerSecret has the Secrets with the credentials of a ledger's database.
+	LedgerSecret = "ledger-secret"
 )
 
 // Register adds the indexes to the cache; it is called once, before the cache starts.
@@ -43,6 +45,9 @@ func Register(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.ComplaintChannel{}, ChannelTaxonomy, channel(func(c *v1alpha1.ComplaintChannel) []string { return name(c.Spec.TaxonomyRef) })},
 		{&v1alpha1.ComplaintChannel{}, ChannelSecret, channel(secretNames)},
 		{&v1alpha1.ResponseSLA{}, SLACalendar, func(object client.Object) []string { return name(object.(*v1alpha1.ResponseSLA).Spec.CalendarRef) }},
+		{&v1alpha1.ComplaintLedger{}, LedgerSecret, func(object client.Object) []string {
+			return secrets.Names(DatabaseReferences(object.(*v1alpha1.ComplaintLedger)))
+		}},
 	} {
 		if err := indexer.IndexField(ctx, i.object, i.name, i.values); err != nil {
 			return fmt.Errorf("adding the index %s: %w", i.name, err)
@@ -63,6 +68,11 @@ func Ledger(channel *v1alpha1.ComplaintChannel) types.NamespacedName {
 // SecretReferences are the keys of Secrets that a channel uses.
 func SecretReferences(channel *v1alpha1.ComplaintChannel) []secrets.Reference {
 	return secrets.References(field.Path("spec").Child("source"), channel.Spec.Source)
+}
+
+// DatabaseReferences are the keys of Secrets that a ledger uses for its database.
+func DatabaseReferences(ledger *v1alpha1.ComplaintLedger) []secrets.Reference {
+	return secrets.References(field.Path("spec").Child("storage"), ledger.Spec.Storage)
 }
 
 func secretNames(channel *v1alpha1.ComplaintChannel) []string {

@@ -685,6 +685,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: embedded
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.EmbeddedStorage
+    - name: postgres
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.PostgresStorage
     - name: type
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.StorageType
@@ -950,6 +953,21 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
       default: 30s
+- name: com.github.tanggap.tanggap.api.v1alpha1.PostgresStorage
+  map:
+    fields:
+    - name: caSecretRef
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+    - name: passwordSecretRef
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+    - name: replicas
+      type:
+        scalar: numeric
+    - name: urlSecretRef
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
 - name: com.github.tanggap.tanggap.api.v1alpha1.Priority
   map:
     fields:

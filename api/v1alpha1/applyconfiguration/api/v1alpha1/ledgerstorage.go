@@ -11,10 +11,13 @@ import (
 //
 // LedgerStorage is where the events are kept.
 type LedgerStorageApplyConfiguration struct {
-	// type is embedded (SQLite on a volume, a single replica).
+	// type is embedded (SQLite on a volume, a single replica) or postgres (a PostgreSQL database, any number
+	// of replicas).
 	Type *apiv1alpha1.StorageType `json:"type,omitempty"`
 	// embedded configures embedded storage.
 	Embedded *EmbeddedStorageApplyConfiguration `json:"embedded,omitempty"`
+	// postgres says which database it is.
+	Postgres *PostgresStorageApplyConfiguration `json:"postgres,omitempty"`
 }
 
 // LedgerStorageApplyConfiguration constructs a declarative configuration of the LedgerStorage type for use with
@@ -36,5 +39,13 @@ func (b *LedgerStorageApplyConfiguration) WithType(value apiv1alpha1.StorageType
 // If called multiple times, the Embedded field is set to the value of the last call.
 func (b *LedgerStorageApplyConfiguration) WithEmbedded(value *EmbeddedStorageApplyConfiguration) *LedgerStorageApplyConfiguration {
 	b.Embedded = value
+	return b
+}
+
+// WithPostgres sets the Postgres field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Postgres field is set to the value of the last call.
+func (b *LedgerStorageApplyConfiguration) WithPostgres(value *PostgresStorageApplyConfiguration) *LedgerStorageApplyConfiguration {
+	b.Postgres = value
 	return b
 }
