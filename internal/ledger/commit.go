@@ -14,7 +14,7 @@ import (
 // stats count what the ledger itself does, since it started.
 type stats struct {
 	commits, requests, failures atomic.Int64
-	waiting                     atomic.Int64
+	waiting, catchUps           atomic.Int64
 	commitNanos                 atomic.Int64
 }
 
@@ -26,11 +26,21 @@ type Stats struct {
 	Waiting int64
 	// Committing is the time spent in transactions.
 	Committing time.Duration
+	// CatchUps is how often there was something that another replica had committed.
+	CatchUps int64
+	// Revision is the latest transaction of the storage that is known, Watches whether this replica is the
+	// one that looks at due instants.
+	Revision int64
+	Watches  bool
 }
 
 // Stats are the figures now.
 func (l *Ledger) Stats() Stats {
+	l.mu.RLock()
+	revision, watches := l.revision, !l.shared || l.watch.Holder == l.life
+	l.mu.RUnlock()
 	return Stats{
+		Revision: revision, Watches: watches, CatchUps: l.stats.catchUps.Load(),
 		Commits: l.stats.commits.Load(), Requests: l.stats.requests.Load(), Failures: l.stats.failures.Load(),
 		Waiting:    l.stats.waiting.Load(),
 		Committing: time.Duration(l.stats.commitNanos.Load()),

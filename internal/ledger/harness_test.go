@@ -64,15 +64,17 @@ type fixture struct {
 	store  *faultyStore
 	ledger *Ledger
 	stop   func()
-	// replicas are all ledgers on the store, of which ledger is the one that is asked; there is one, or
-	// the store is shared.
+	// replicas are all ledgers on the storage, of which ledger is the one that is asked, and store its own.
 	replicas []*replica
+	// connect opens another store on the storage, which all of them share; nil is one SQLite store in dir.
+	connect func() (store.Store, error)
 }
 
 // replica is one of several ledgers on a store.
 type replica struct {
 	*Ledger
-	stop func()
+	store *faultyStore
+	stop  func()
 }
 
 // faultyStore is a store that several ledgers may use, each as if in a process of its own, and that can
@@ -110,10 +112,15 @@ func newFixture(t failer, dir string) *fixture { return newReplicas(t, dir, 1) }
 
 // newReplicas is a fixture with several ledgers on one store.
 func newReplicas(t failer, dir string, n int) *fixture {
-	f := &fixture{t: t, dir: dir, clock: &fakeClock{at: monday}, names: &Pseudonyms{keys: [][]byte{[]byte("0123456789abcdef")}}}
-	f.replicas = make([]*replica, n)
+	f := makeFixture(t, dir, n)
 	f.open()
 	return f
+}
+
+func makeFixture(t failer, dir string, n int) *fixture {
+	return &fixture{
+		t: t, dir: dir, clock: &fakeClock{at: monday}, names: &Pseudonyms{keys: [][]byte{[]byte("0123456789abcdef")}}, replicas: make([]*replica, n),
+	}
 }
 
 // testFixture is a ledger with the sample policy that ends with the test.
@@ -127,15 +134,18 @@ func testFixture(t *testing.T) *fixture {
 
 func (f *fixture) open() {
 	f.t.Helper()
-	opened, err := sqlite.Open(f.dir, sqlite.Options{})
-	if err != nil {
-		f.t.Fatalf("Opening the store: %v", err)
+	connect := f.connect
+	if connect == nil {
+		opened, err := sqlite.Open(f.dir, sqlite.Options{})
+		if err != nil {
+			f.t.Fatalf("Opening the store: %v", err)
+		}
+		connect = func() (store.Store, error) { return opened, nil }
 	}
-	f.store = &faultyStore{Store: opened, shared: len(f.replicas) > 1}
 	for i := range f.replicas {
-		f.replicas[i] = f.run()
+		f.replicas[i] = f.run(connect)
 	}
-	f.ledger = f.replicas[0].Ledger
+	f.ledger, f.store = f.replicas[0].Ledger, f.replicas[0].store
 	f.stop = func() {
 		for _, r := range f.replicas {
 			r.stop()
@@ -143,10 +153,15 @@ func (f *fixture) open() {
 	}
 }
 
-// run begins a ledger on the store.
-func (f *fixture) run() *replica {
+// run begins a ledger on a store.
+func (f *fixture) run(connect func() (store.Store, error)) *replica {
 	f.t.Helper()
-	l, err := Open(context.Background(), Options{Store: f.store, Pseudonyms: f.names, Now: f.clock.now})
+	opened, err := connect()
+	if err != nil {
+		f.t.Fatalf("Opening the store: %v", err)
+	}
+	s := &faultyStore{Store: opened, shared: len(f.replicas) > 1}
+	l, err := Open(context.Background(), Options{Store: s, Pseudonyms: f.names, Now: f.clock.now})
 	if err != nil {
 		f.t.Fatalf("Opening the ledger: %v", err)
 	}
@@ -156,13 +171,27 @@ func (f *fixture) run() *replica {
 		defer close(done)
 		l.Run(ctx)
 	}()
-	return &replica{l, func() { cancel(); <-done }}
+	return &replica{l, s, func() { cancel(); <-done }}
+}
+
+// kill ends replica n without a word and begins another in its place.
+func (f *fixture) kill(n int) {
+	f.t.Helper()
+	old := f.replicas[n]
+	old.stop()
+	connect := f.connect
+	if connect == nil {
+		connect = func() (store.Store, error) { return old.store.Store, nil }
+	} else if err := old.store.Close(); err != nil {
+		f.t.Errorf("Closing the store: %v", err)
+	}
+	f.replicas[n] = f.run(connect)
 }
 
 // ask has replica n asked from now on, which first catches up if several are on the store.
 func (f *fixture) ask(n int) {
 	f.t.Helper()
-	f.ledger = f.replicas[n].Ledger
+	f.ledger, f.store = f.replicas[n].Ledger, f.replicas[n].store
 	if f.ledger.shared {
 		if err := f.ledger.sync(context.Background()); err != nil {
 			f.t.Fatalf("Catching up: %v", err)
@@ -173,8 +202,10 @@ func (f *fixture) ask(n int) {
 func (f *fixture) close() {
 	f.t.Helper()
 	f.stop()
-	if err := f.store.Close(); err != nil {
-		f.t.Errorf("Closing the store: %v", err)
+	for _, r := range f.replicas {
+		if err := r.store.Close(); err != nil {
+			f.t.Errorf("Closing the store: %v", err)
+		}
 	}
 }
 

@@ -81,6 +81,7 @@ func (l *Ledger) catchUp(ctx context.Context, r store.Reader) error {
 	if err != nil {
 		return err
 	}
+	l.stats.catchUps.Add(1)
 	if c.policyErr != nil {
 		// A newer version of the program may refuse what an older one took. Until the operator has sent the
 		// policy again, and was told why it is refused, no channel is known and no case is judged.

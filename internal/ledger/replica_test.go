@@ -167,11 +167,10 @@ func TestOneReplicaWatchesAndAnotherTakesOver(t *testing.T) {
 // TestTheWatchPassesOnByItself lets the replicas maintain the ledger as processes do.
 func TestTheWatchPassesOnByItself(t *testing.T) {
 	f := newReplicas(t, t.TempDir(), 3)
-	f.replicas = nil
 	defer f.close()
 	type process struct {
-		*replica
-		end func()
+		*Ledger
+		kill, end func()
 	}
 	processes := map[string]process{}
 	for range 3 {
@@ -185,7 +184,7 @@ func TestTheWatchPassesOnByItself(t *testing.T) {
 		go func() { l.Maintain(maintaining); done <- struct{}{} }()
 		go func() { l.Run(running); done <- struct{}{} }()
 		f.ledger = l
-		processes[l.life] = process{&replica{l, func() { endRunning(); endMaintaining(); <-done; <-done }}, func() {
+		processes[l.life] = process{l, func() { endRunning(); endMaintaining(); <-done; <-done }, func() {
 			endMaintaining()
 			<-done
 			endRunning()
@@ -218,7 +217,7 @@ func TestTheWatchPassesOnByItself(t *testing.T) {
 		t.Errorf("The watch went from %s to %s without a reason", first, now)
 	}
 	// One that is killed says nothing, and one that stops lets go.
-	processes[first].stop()
+	processes[first].kill()
 	delete(processes, first)
 	second := ""
 	eventually(t, "another watches", func() bool { second = watching(); return second != "" && second != first })
@@ -227,7 +226,7 @@ func TestTheWatchPassesOnByItself(t *testing.T) {
 		t.Error("A replica that has stopped still watches")
 	}
 	delete(processes, second)
-	eventually(t, "the last one watches", func() bool { return processes[watching()].replica != nil })
+	eventually(t, "the last one watches", func() bool { return processes[watching()].Ledger != nil })
 	for _, p := range processes {
 		p.end()
 	}
@@ -237,7 +236,9 @@ func TestTheWatchPassesOnByItself(t *testing.T) {
 func TestAReplicaThatHasLostTheStorageDoesNotSayWhatItKnew(t *testing.T) {
 	f := testReplicas(t, 2)
 	f.append("dsw", received("C1", monday))
-	f.store.cut.Store(true)
+	for _, r := range f.replicas {
+		r.store.cut.Store(true)
+	}
 	f.clock.move(staleAfter)
 	if _, err := f.ledger.Summary(t.Context(), ledgerapi.Position{}, 0); err != nil {
 		t.Errorf("For a moment: %v", err)
@@ -254,7 +255,9 @@ func TestAReplicaThatHasLostTheStorageDoesNotSayWhatItKnew(t *testing.T) {
 		t.Errorf("The state of a channel gives %v", err)
 	}
 	eventually(t, "the ledger says that it is not well", func() bool { return f.ledger.Healthy() != nil })
-	f.store.cut.Store(false)
+	for _, r := range f.replicas {
+		r.store.cut.Store(false)
+	}
 	eventually(t, "the ledger is current again", func() bool { return f.ledger.Current() == nil && f.replicas[1].Healthy() == nil })
 	f.ask(0)
 	if got := f.summary().Channels["dsw"].Unanswered; got != 1 {

@@ -80,13 +80,19 @@ func (p process) Collect(metrics chan<- prometheus.Metric) {
 	counter("transaction_seconds_total", "Time spent in transactions since the process started.", s.Committing.Seconds())
 	counter("requests_total", "Requests done in transactions since the process started.", float64(s.Requests))
 	counter("storage_failures_total", "Requests that the storage did not take since the process started.", float64(s.Failures))
+	counter("catch_ups_total", "Times that there was something which another replica had committed, the start included.", float64(s.CatchUps))
 	gauge := func(name, help string, value float64) {
 		metrics <- prometheus.MustNewConstMetric(describe(name, help), prometheus.GaugeValue, value)
 	}
 	gauge("requests_waiting", "Requests that wait for a transaction, or are in the one that runs.", float64(s.Waiting))
-	healthy := 1.0
-	if p.ledger.Healthy() != nil {
-		healthy = 0
+	gauge("revision", "The latest transaction of the storage that this replica knows.", float64(s.Revision))
+	is := func(name, help string, yes bool) {
+		value := 0.0
+		if yes {
+			value = 1
+		}
+		gauge(name, help, value)
 	}
-	gauge("storage_up", "Whether the last transaction was committed.", healthy)
+	is("watches", "Whether this replica is the one that looks at due instants.", s.Watches)
+	is("storage_up", "Whether the last transaction was committed.", p.ledger.Healthy() == nil)
 }

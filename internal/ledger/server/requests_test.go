@@ -115,7 +115,8 @@ func TestHealthTellsReadinessAndTheProcess(t *testing.T) {
 	if status, _ := get("/readyz"); status != http.StatusOK {
 		t.Errorf("/readyz is %d", status)
 	}
-	if _, body := get("/metrics"); !strings.Contains(body, "tanggap_ledger_transactions_total") || !strings.Contains(body, "tanggap_ledger_storage_up 1") {
+	if _, body := get("/metrics"); !strings.Contains(body, "tanggap_ledger_transactions_total") || !strings.Contains(body, "tanggap_ledger_storage_up 1") ||
+		!strings.Contains(body, "tanggap_ledger_watches 1") || !strings.Contains(body, "tanggap_ledger_revision") {
 		t.Errorf("/metrics lacks the ledger's own:\n%s", body)
 	}
 }
