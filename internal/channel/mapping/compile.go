@@ -17,10 +17,11 @@ import (
 // Root is the name of the variable that holds the decoded JSON.
 type Root string
 
-// The roots: what a source was answered, and what was delivered to it.
+// The roots: what a source was answered, what was delivered to it, and a row of a file.
 const (
 	Response Root = "response"
 	Payload  Root = "payload"
+	Row      Root = "row"
 )
 
 // The variables of single items and of elements of an event rule's forEach.

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -38,37 +39,18 @@ func (m *Mapping) optionalTime(e *expression, vars map[string]any) (time.Time, e
 	return time.Time{}, e.fault("must yield a timestamp or a text in RFC 3339")
 }
 
-// The layouts of RFC 3339, and the one of ISO 8601 that many libraries write, without the colon.
-// Fractions of a second are accepted by all.
-const (
-	layoutColon  = "2006-01-02T15:04:05Z07:00"
-	layoutBasic  = "2006-01-02T15:04:05Z0700"
-	layoutNoZone = "2006-01-02T15:04:05"
-)
-
 func (m *Mapping) parse(e *expression, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	// RFC 3339 lets a space stand for the T, and lower case for both letters.
-	const atT = len("2006-01-02")
-	if len(text) > atT && (text[atT] == ' ' || text[atT] == 't') {
-		text = text[:atT] + "T" + text[atT+1:]
-	}
-	text = strings.TrimSuffix(text, "z") + strings.Repeat("Z", len(text)-len(strings.TrimSuffix(text, "z")))
-	for _, layout := range [...]string{layoutColon, layoutBasic} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at, nil
-		}
-	}
-	local, err := time.Parse(layoutNoZone, text)
+	at, err := ParseTime(text, m.options.Zone)
 	switch {
+	case errors.Is(err, ErrNoOffset):
+		return at, e.fault("time without offset: set assumeTimeZone")
 	case err != nil:
-		return time.Time{}, e.fault("yields a text that is no time of RFC 3339; parseTime(text, layout, zone) reads other forms")
-	case m.options.Zone == nil:
-		return time.Time{}, e.fault("time without offset: set assumeTimeZone")
+		return at, e.fault("yields a text that is no time of RFC 3339; parseTime(text, layout, zone) reads other forms")
 	}
-	return time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), local.Second(), local.Nanosecond(), m.options.Zone), nil
+	return at, nil
 }
 
 // evaluate is the reporter, or nil when there is nothing to tell.

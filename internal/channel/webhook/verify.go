@@ -14,7 +14,7 @@ import (
 func newVerifier(spec *v1alpha1.WebhookVerification, credential push.Credential, now func() time.Time) (push.Verifier, error) {
 	switch {
 	case spec.Type == v1alpha1.VerificationStandardWebhooks && spec.StandardWebhooks != nil:
-		return newStandardWebhooks(spec.StandardWebhooks, credential, now)
+		return push.NewStandardWebhooks(spec.StandardWebhooks, credential, now)
 	case spec.Type == v1alpha1.VerificationHMAC && spec.HMAC != nil:
 		return push.NewHMAC(spec.HMAC, credential, now)
 	case spec.Type == v1alpha1.VerificationBearer && spec.Bearer != nil:

@@ -1,4 +1,4 @@
-package webhook
+package push
 
 import (
 	"crypto/ed25519"
@@ -11,7 +11,6 @@ import (
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
-	"github.com/tanggap/tanggap/internal/channel/push"
 )
 
 // The headers and prefixes of Standard Webhooks 1.0.0.
@@ -32,11 +31,12 @@ const (
 type standardWebhooks struct {
 	secrets [][]byte
 	keys    []ed25519.PublicKey
-	window  push.Window
+	window  Window
 }
 
-func newStandardWebhooks(spec *v1alpha1.StandardWebhooksVerification, credential push.Credential, now func() time.Time) (push.Verifier, error) {
-	v := &standardWebhooks{window: push.Window{Tolerance: push.DefaultTolerance, Now: now}}
+// NewStandardWebhooks reads the secrets and public keys of a verifier.
+func NewStandardWebhooks(spec *v1alpha1.StandardWebhooksVerification, credential Credential, now func() time.Time) (Verifier, error) {
+	v := &standardWebhooks{window: Window{Tolerance: DefaultTolerance, Now: now}}
 	if spec.Tolerance != nil {
 		v.window.Tolerance = spec.Tolerance.Duration
 	}
@@ -54,47 +54,47 @@ func newStandardWebhooks(spec *v1alpha1.StandardWebhooksVerification, credential
 
 func (v *standardWebhooks) add(ref v1alpha1.SecretKeyReference, value string) error {
 	if strings.HasPrefix(value, prefixPrivateKey) {
-		return push.Unusable(ref, "holds a private key (whsk_…), which only the sender may have; give the public key (whpk_…)")
+		return Unusable(ref, "holds a private key (whsk_…), which only the sender may have; give the public key (whpk_…)")
 	}
 	encoded, public := strings.CutPrefix(value, prefixPublicKey)
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(encoded, prefixSecret))
 	switch {
 	case err != nil:
-		return push.Unusable(ref, "holds no signing secret: whsec_ or whpk_ and base64 are expected")
+		return Unusable(ref, "holds no signing secret: whsec_ or whpk_ and base64 are expected")
 	case public && len(key) != ed25519.PublicKeySize:
-		return push.Unusable(ref, "holds no ed25519 public key of 32 bytes")
+		return Unusable(ref, "holds no ed25519 public key of 32 bytes")
 	case public:
 		v.keys = append(v.keys, key)
 	case len(key) < minSecretBytes:
-		return push.Unusable(ref, "holds a secret of less than 24 bytes, which is too weak")
+		return Unusable(ref, "holds a secret of less than 24 bytes, which is too weak")
 	default:
 		v.secrets = append(v.secrets, key)
 	}
 	return nil
 }
 
-// Verify implements push.Verifier.
+// Verify implements Verifier.
 func (v *standardWebhooks) Verify(header http.Header, body []byte) *channel.Error {
 	id, timestamp, list := header.Get(headerID), header.Get(headerTimestamp), header.Get(headerSignature)
 	for _, h := range [...]struct{ name, value string }{{"webhook-id", id}, {"webhook-timestamp", timestamp}, {"webhook-signature", list}} {
 		if h.value == "" {
-			return push.Refused("the header %s is missing", h.name)
+			return Refused("the header %s is missing", h.name)
 		}
 	}
 	// A dot would let one signature stand for two ways of cutting the signed content.
 	if strings.Contains(id, ".") {
-		return push.Refused("the header webhook-id must not contain a dot")
+		return Refused("the header webhook-id must not contain a dot")
 	}
-	at, ok := push.ParseTimestamp(timestamp)
+	at, ok := ParseTimestamp(timestamp)
 	if !ok {
-		return push.Refused("the header webhook-timestamp must be unix seconds")
+		return Refused("the header webhook-timestamp must be unix seconds")
 	}
 	signatures := strings.Fields(list)
-	if len(signatures) > push.MaxSignatures {
-		return push.Refused("the header webhook-signature lists more than %d signatures", push.MaxSignatures)
+	if len(signatures) > MaxSignatures {
+		return Refused("the header webhook-signature lists more than %d signatures", MaxSignatures)
 	}
 	if !v.signed(signatures, []byte(id+"."+timestamp+"."), body) {
-		return push.Refused("the signature does not verify")
+		return Refused("the signature does not verify")
 	}
 	return v.window.Check(at)
 }
