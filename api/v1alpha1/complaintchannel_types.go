@@ -32,7 +32,7 @@ type ComplaintChannel struct {
 
 // ComplaintChannelSpec is the channel.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.worker) || !has(self.worker.replicas) || self.worker.replicas <= 1 || self.source.type in ['webhook', 'whatsapp', 'sms', 'meta'] || (has(self.source.telegram) && has(self.source.telegram.webhook))",message="worker.replicas: a source that is polled has one reader, so at most 1"
+// +kubebuilder:validation:XValidation:rule="!has(self.worker) || !has(self.worker.replicas) || self.worker.replicas <= 1 || self.source.type in ['webhook', 'whatsapp', 'sms', 'meta'] || (has(self.source.telegram) && has(self.source.telegram.webhook)) || has(self.source.emergency112) && self.source.emergency112.arrival.type == 'Webhook'",message="worker.replicas: a source that is polled has one reader, so at most 1"
 type ComplaintChannelSpec struct {
 	// source is where the complaints come from.
 	// +required
@@ -83,20 +83,22 @@ type WorkerSpec struct {
 
 // SourceType is a kind of source; it is also the name of the member that configures it.
 //
-// +kubebuilder:validation:Enum=rest;webhook;open311;x;whatsapp;telegram;sms;meta;email
+// +kubebuilder:validation:Enum=rest;webhook;open311;x;whatsapp;telegram;sms;meta;email;emergency112;csv
 type SourceType string
 
 // The kinds of source.
 const (
-	SourceREST     SourceType = "rest"
-	SourceWebhook  SourceType = "webhook"
-	SourceOpen311  SourceType = "open311"
-	SourceX        SourceType = "x"
-	SourceWhatsApp SourceType = "whatsapp"
-	SourceTelegram SourceType = "telegram"
-	SourceSMS      SourceType = "sms"
-	SourceMeta     SourceType = "meta"
-	SourceEmail    SourceType = "email"
+	SourceREST         SourceType = "rest"
+	SourceWebhook      SourceType = "webhook"
+	SourceOpen311      SourceType = "open311"
+	SourceX            SourceType = "x"
+	SourceWhatsApp     SourceType = "whatsapp"
+	SourceTelegram     SourceType = "telegram"
+	SourceSMS          SourceType = "sms"
+	SourceMeta         SourceType = "meta"
+	SourceEmail        SourceType = "email"
+	SourceEmergency112 SourceType = "emergency112"
+	SourceCSV          SourceType = "csv"
 )
 
 // ChannelSource is where complaints come from: type, and exactly the member of that name.
@@ -110,6 +112,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.sms) == (self.type == 'sms')",message="sms must be set when type is sms, and only then"
 // +kubebuilder:validation:XValidation:rule="has(self.meta) == (self.type == 'meta')",message="meta must be set when type is meta, and only then"
 // +kubebuilder:validation:XValidation:rule="has(self.email) == (self.type == 'email')",message="email must be set when type is email, and only then"
+// +kubebuilder:validation:XValidation:rule="has(self.emergency112) == (self.type == 'emergency112')",message="emergency112 must be set when type is emergency112, and only then"
+// +kubebuilder:validation:XValidation:rule="has(self.csv) == (self.type == 'csv')",message="csv must be set when type is csv, and only then"
 // +union
 type ChannelSource struct {
 	// type of the source.
@@ -143,6 +147,12 @@ type ChannelSource struct {
 	// email reads mailboxes by IMAP.
 	// +optional
 	Email *EmailSource `json:"email,omitempty"`
+	// emergency112 reads the incidents of a 112 call centre.
+	// +optional
+	Emergency112 *Emergency112Source `json:"emergency112,omitempty"`
+	// csv reads the CSV files that a system exports into a directory of a volume.
+	// +optional
+	CSV *CSVSource `json:"csv,omitempty"`
 }
 
 // Pushed reports whether others deliver to the source, so that it has an endpoint and any number of workers
@@ -154,6 +164,8 @@ func (s *ChannelSource) Pushed() bool {
 		return true
 	case SourceTelegram:
 		return s.Telegram != nil && s.Telegram.Webhook != nil
+	case SourceEmergency112:
+		return s.Emergency112 != nil && s.Emergency112.Arrival.Type == ArrivalWebhook
 	default:
 		return false
 	}
@@ -172,6 +184,17 @@ func (s *ChannelSource) Replies() bool {
 		return s.Meta.Reply != nil
 	}
 	return false
+}
+
+// CSVFiles are the files that the source reads, or nil.
+func (s *ChannelSource) CSVFiles() *CSVFiles {
+	switch {
+	case s.CSV != nil:
+		return &s.CSV.Files
+	case s.Emergency112 != nil && s.Emergency112.Arrival.CSV != nil:
+		return &s.Emergency112.Arrival.CSV.Files
+	}
+	return nil
 }
 
 // ComplaintChannelStatus is what the operator found.

@@ -15,7 +15,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/channel/csvfile"
 	"github.com/tanggap/tanggap/internal/channel/email"
+	"github.com/tanggap/tanggap/internal/channel/emergency112"
 	"github.com/tanggap/tanggap/internal/channel/meta"
 	"github.com/tanggap/tanggap/internal/channel/open311"
 	"github.com/tanggap/tanggap/internal/channel/rest"
@@ -31,6 +33,7 @@ import (
 // workerFlags are the flags of `tanggap worker`.
 type workerFlags struct {
 	config, credentials  string
+	files                string
 	ledgerCA, token      string
 	listen, healthListen string
 	pprofListen          string
@@ -53,6 +56,7 @@ func newWorkerCommand() *cobra.Command {
 	flags := command.Flags()
 	flags.StringVar(&f.config, "config", "", "JSON file with the channels and the ledger's address, as the operator renders it (required)")
 	flags.StringVar(&f.credentials, "credentials-dir", "", "directory of the Secrets' keys, as <name of the Secret>/<key>")
+	flags.StringVar(&f.files, "files-dir", "", "directory of the volumes of channels that read files, as <channel>/files and <channel>/quarantine")
 	flags.StringVar(&f.ledgerCA, "ledger-ca", "", "PEM file with the CA of the ledger; read again when it changes")
 	flags.StringVar(&f.token, "token-file", "", "file with the service-account token for the ledger; read again when it changes")
 	flags.StringVar(&f.listen, "listen", ":8080", "address that platforms deliver to, at "+worker.HookPath+"<channel>")
@@ -76,6 +80,10 @@ func sourceTypes() ([]channel.Type, error) {
 	if err != nil {
 		return nil, err
 	}
+	csvType, err := csvfile.New()
+	if err != nil {
+		return nil, err
+	}
 	return []channel.Type{
 		// One line a type.
 		open311.Type{},
@@ -87,6 +95,8 @@ func sourceTypes() ([]channel.Type, error) {
 		sms.Type{},
 		email.Type{Dial: (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext},
 		meta.Type{},
+		emergency112.Type{},
+		csvType,
 	}, nil
 }
 
@@ -111,6 +121,7 @@ func runWorker(ctx context.Context, f workerFlags, out io.Writer) error {
 	options := worker.Options{
 		Types:      types,
 		Credential: worker.Credentials{Dir: f.credentials}.Read,
+		FilesDir:   f.files,
 		Transport:  sourceTransport(),
 		Now:        time.Now, After: time.After, Random: rand.Float64,
 		Logger: log,

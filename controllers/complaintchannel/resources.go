@@ -27,6 +27,7 @@ const (
 	tokenDir       = "/var/run/tanggap/token"
 	trustDir       = "/var/run/tanggap/ledger-ca"
 	tokenFile      = "token"
+	filesDir       = "/var/run/tanggap/files"
 )
 
 const (
@@ -121,6 +122,9 @@ func podSpec(w *Worker) *corev1ac.PodSpecApplyConfiguration {
 }
 
 func container(w *Worker) *corev1ac.ContainerApplyConfiguration {
+	mounts := append([]*corev1ac.VolumeMountApplyConfiguration{
+		mount("config", configDir), mount("credentials", credentialsDir), mount("token", tokenDir), mount("ledger-ca", trustDir),
+	}, fileMounts(w)...)
 	c := corev1ac.Container().
 		WithName("worker").
 		WithImage(w.Image).
@@ -140,7 +144,10 @@ func container(w *Worker) *corev1ac.ContainerApplyConfiguration {
 			corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi")})).
 		WithLivenessProbe(pods.Probe("/healthz", 10, 3)).
 		WithReadinessProbe(pods.Probe("/readyz", 5, 2)).
-		WithVolumeMounts(mount("config", configDir), mount("credentials", credentialsDir), mount("token", tokenDir), mount("ledger-ca", trustDir))
+		WithVolumeMounts(mounts...)
+	if w.hasFiles() {
+		c.WithArgs("--files-dir=" + filesDir)
+	}
 	if w.hasPush() {
 		c.WithPorts(pods.Port(hooksPortName, names.HooksPort)).
 			WithLifecycle(corev1ac.Lifecycle().WithPreStop(
@@ -154,14 +161,14 @@ func mount(name, path string) *corev1ac.VolumeMountApplyConfiguration {
 }
 
 func volumes(w *Worker) []*corev1ac.VolumeApplyConfiguration {
-	return []*corev1ac.VolumeApplyConfiguration{
+	return append([]*corev1ac.VolumeApplyConfiguration{
 		corev1ac.Volume().WithName("config").WithConfigMap(corev1ac.ConfigMapVolumeSource().WithName(w.Name)),
 		corev1ac.Volume().WithName("credentials").WithProjected(credentials(w)),
 		corev1ac.Volume().WithName("token").WithProjected(corev1ac.ProjectedVolumeSource().WithSources(
 			corev1ac.VolumeProjection().WithServiceAccountToken(corev1ac.ServiceAccountTokenProjection().
 				WithAudience(ledgerapi.Audience).WithExpirationSeconds(tokenSeconds).WithPath(tokenFile)))),
 		corev1ac.Volume().WithName("ledger-ca").WithConfigMap(corev1ac.ConfigMapVolumeSource().WithName(w.LedgerTrust)),
-	}
+	}, claims(w)...)
 }
 
 // credentials holds each used key of each used Secret, and no other, as <secret>/<key>.

@@ -66,6 +66,26 @@ func bot(webhook bool) *v1alpha1.ComplaintChannel {
 	return c
 }
 
+// dropped is a channel whose call centre exports files, with a quarantine on the same volume.
+func dropped() *v1alpha1.ComplaintChannel {
+	channel := pushed()
+	channel.Spec.Worker = nil
+	channel.Spec.Source = v1alpha1.ChannelSource{Type: v1alpha1.SourceEmergency112, Emergency112: &v1alpha1.Emergency112Source{
+		Arrival: v1alpha1.Emergency112Arrival{Type: v1alpha1.ArrivalCSV, CSV: &v1alpha1.Emergency112CSV{Files: v1alpha1.CSVFiles{
+			Volume:     v1alpha1.ClaimDirectory{ClaimName: "cad-exports", SubPath: "outgoing"},
+			Quarantine: &v1alpha1.ClaimDirectory{ClaimName: "cad-exports", SubPath: "rejected"},
+		}}},
+	}}
+	return channel
+}
+
+// apart has its quarantine on a volume of its own.
+func apart() *v1alpha1.ComplaintChannel {
+	channel := dropped()
+	channel.Spec.Source.CSVFiles().Quarantine = &v1alpha1.ClaimDirectory{ClaimName: "quarantine"}
+	return channel
+}
+
 func TestObjects(t *testing.T) {
 	suspended := pushed()
 	suspended.Spec.Suspend = true
@@ -75,6 +95,7 @@ func TestObjects(t *testing.T) {
 	several.Spec.Worker.Replicas = new(int32(3))
 	for name, channel := range map[string]*v1alpha1.ComplaintChannel{
 		"polled": polled(), "pushed": pushed(), "pushed-suspended": suspended, "pushed-unverified": unverified, "pushed-three-replicas": several, "delivered-or-polled": bot(true),
+		"dropped": dropped(), "dropped-apart": apart(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := workerOf(channel, image)

@@ -106,6 +106,9 @@ type Batch struct {
 	Cursor json.RawMessage
 	// ObservedThrough is the instant through which the source has been read completely; nil leaves it.
 	ObservedThrough *time.Time
+	// Skipped counts items that were read and are no complaints by the specification, such as prank calls.
+	// They are counted once the batch is stored, so a source that reads something again leaves them out.
+	Skipped int
 }
 
 // Settings is what a source is made of. Everything that reaches outside comes in here.
@@ -119,6 +122,9 @@ type Settings struct {
 	// Credential returns the value of a Secret's key, without the line break that editors append; its error
 	// is an *Error of ReasonCredentialMissing.
 	Credential func(ref v1alpha1.SecretKeyReference) ([]byte, error)
+	// FilesDir is where the volume with the channel's files is mounted, to be read; QuarantineDir is where
+	// what could not be understood may be written. "" where the specification names none.
+	FilesDir, QuarantineDir string
 	// Transport carries requests; it honours the proxy of the environment and the pod's trust.
 	Transport http.RoundTripper
 	// Now is the clock; After waits on it; Random yields numbers in [0, 1) for jitter.

@@ -31,6 +31,7 @@ type reported struct {
 type instance struct {
 	At       time.Time                  `json:"at"`
 	Rejected int64                      `json:"rejected,omitempty"`
+	Skipped  int64                      `json:"skipped,omitempty"`
 	Errors   map[ledgerapi.Reason]int64 `json:"errors,omitempty"`
 }
 
@@ -58,6 +59,7 @@ func (c *channelState) report(said *ledgerapi.Report, at time.Time, figures tall
 	grown := func(now, then int64) int64 { return max(now-then, 0) }
 	name := c.row.Name
 	figures.add(channelKey(familyIngest, name), ingestRejected, grown(said.Rejected, before.Rejected))
+	figures.add(channelKey(familyIngest, name), ingestSkipped, grown(said.Skipped, before.Skipped))
 	counters := make(map[ledgerapi.Reason]int64, len(said.Errors))
 	for reason, n := range said.Errors {
 		if !slices.Contains(ledgerapi.Reasons(), reason) {
@@ -76,7 +78,7 @@ func (c *channelState) report(said *ledgerapi.Report, at time.Time, figures tall
 	if !known && len(instances) >= maxInstances {
 		delete(instances, longestSilent(instances))
 	}
-	instances[said.Instance] = instance{At: at, Rejected: said.Rejected, Errors: counters}
+	instances[said.Instance] = instance{At: at, Rejected: said.Rejected, Skipped: said.Skipped, Errors: counters}
 	*r = reported{
 		At: at, State: said.State, Reason: said.Reason, Message: cut(said.Message, maxMessageBytes),
 		LastSuccessAt: latest(r.LastSuccessAt, said.LastSuccessAt), Instances: instances,

@@ -40,7 +40,7 @@ func TestReportsAddTheGrowthOfEachInstance(t *testing.T) {
 	report := func(instance string, rejected, unauthorized int64) {
 		t.Helper()
 		err := f.ledger.Report(t.Context(), "dsw", ledgerapi.Report{
-			Instance: instance, State: ledgerapi.SourceDisconnected, Reason: ledgerapi.ReasonUnauthorized, Rejected: rejected,
+			Instance: instance, State: ledgerapi.SourceDisconnected, Reason: ledgerapi.ReasonUnauthorized, Rejected: rejected, Skipped: 2 * rejected,
 			Errors: map[ledgerapi.Reason]int64{ledgerapi.ReasonUnauthorized: unauthorized, "made up": 1},
 		})
 		if err != nil {
@@ -54,8 +54,8 @@ func TestReportsAddTheGrowthOfEachInstance(t *testing.T) {
 	report("a", 6, 9)
 	report("b", 1, 1)
 	c := f.summary().Channels["dsw"]
-	if c.Rejected != 7 || c.Errors[ledgerapi.ReasonUnauthorized] != 10 || c.Errors[ledgerapi.ReasonInternal] != 2 {
-		t.Errorf("The channel counts %d rejected and errors %v; want 7, and 10 unauthorized", c.Rejected, c.Errors)
+	if c.Rejected != 7 || c.Skipped != 14 || c.Errors[ledgerapi.ReasonUnauthorized] != 10 || c.Errors[ledgerapi.ReasonInternal] != 2 {
+		t.Errorf("The channel counts %d rejected, %d skipped and errors %v; want 7, 14, and 10 unauthorized", c.Rejected, c.Skipped, c.Errors)
 	}
 	if c.State != ledgerapi.SourceDisconnected || c.Reason != ledgerapi.ReasonUnauthorized || c.ReportedAt == nil {
 		t.Errorf("The channel is %+v", c)

@@ -38,7 +38,7 @@ const (
 	seriesUnanswered, seriesAwaiting, seriesReceived, seriesAnswered                = 0, 1, 2, 3
 	clockDueSoon, clockOverdue, clockMet, clockBreached, clockCancelled             = 0, 1, 2, 3, 4
 	channelOpen, channelOverdue, channelBeyond                                      = 0, 1, 2
-	ingestAccepted, ingestDuplicate, ingestRejected                                 = 0, 1, 2
+	ingestAccepted, ingestDuplicate, ingestRejected, ingestSkipped                  = 0, 1, 2, 3
 	errorCount, correctionCount, spilloverCount, histogramCount, histogramSumMicros = 0, 0, 0, 0, 1
 )
 

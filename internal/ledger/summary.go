@@ -151,7 +151,7 @@ func addToChannel(c *ledgerapi.ChannelSummary, k *figureKey, v *values) {
 	case familyChannel:
 		c.Overdue, c.BeyondCoverage = v[channelOverdue], v[channelBeyond]
 	case familyIngest:
-		c.Accepted, c.Duplicate, c.Rejected = v[ingestAccepted], v[ingestDuplicate], v[ingestRejected]
+		c.Accepted, c.Duplicate, c.Rejected, c.Skipped = v[ingestAccepted], v[ingestDuplicate], v[ingestRejected], v[ingestSkipped]
 	case familyError:
 		if c.Errors == nil {
 			c.Errors = map[ledgerapi.Reason]int64{}

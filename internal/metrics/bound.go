@@ -34,7 +34,7 @@ func Bound(document *policy.Document) map[string]int {
 		} {
 			bound[name]++
 		}
-		bound[ingestEvents] += 3
+		bound[ingestEvents] += 4 // accepted, duplicate, rejected, skipped
 		bound[ingestErrors] += len(ledgerapi.Reasons())
 	}
 	if document.Linking.Window != "" {

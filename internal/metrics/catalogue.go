@@ -123,7 +123,7 @@ func Catalogue() []Metric {
 		{channelSourceProblem, Gauge, "That the channel's source cannot be read or delivers nothing valid, and why (a bounded set); always 1, and not there while it fares well.", []string{"namespace", "channel", "reason"}, Alpha, WithSource},
 		{channelOpen, Gauge, "Whether now is within the open hours of the channel's calendar.", channel, Alpha, WithCalendar},
 		{channelBeyondCoverage, Gauge, "Open clocks whose due instant lies past the dates that their calendar covers.", channel, Alpha, WithWorker},
-		{ingestEvents, Counter, "Events, by what became of them (accepted, duplicate, rejected).", []string{"namespace", "channel", "result"}, Stable, WithLedger},
+		{ingestEvents, Counter, "Events, by what became of them (accepted, duplicate, rejected, skipped).", []string{"namespace", "channel", "result"}, Stable, WithLedger},
 		{ingestErrors, Counter, "Failures to take complaints in, by reason (a bounded set).", []string{"namespace", "channel", "reason"}, Stable, WithLedger},
 		{calendarCoversUntil, Gauge, "The end of the last date for which the calendar's holidays are entered; not there when it is meant to cover all.", []string{"namespace", "calendar"}, Stable, WithSpec},
 		{operatorLeading, Gauge, "Whether this replica of the operator is the one that leads, and so exports everything else.", nil, Alpha, Never},

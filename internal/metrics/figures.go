@@ -128,6 +128,7 @@ func (e *exposition) channel(name string, view channelView) {
 	e.counter(ingestEvents, c.Accepted, name, "accepted")
 	e.counter(ingestEvents, c.Duplicate, name, "duplicate")
 	e.counter(ingestEvents, c.Rejected, name, "rejected")
+	e.counter(ingestEvents, c.Skipped, name, "skipped")
 	for _, reason := range slices.Sorted(maps.Keys(c.Errors)) {
 		e.counter(ingestErrors, c.Errors[reason], name, string(reason))
 	}

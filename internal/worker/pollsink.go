@@ -46,6 +46,7 @@ func (s *pollSink) Append(ctx context.Context, batch channel.Batch) error {
 		s.tracker.reject(ledgerapi.ReasonInvalidEvent, r.message, 1)
 	}
 	if len(events) == 0 && batch.Cursor == nil && batch.ObservedThrough == nil {
+		s.tracker.skip(batch.Skipped)
 		return nil
 	}
 	pieces := chunks(events)
@@ -62,6 +63,7 @@ func (s *pollSink) Append(ctx context.Context, batch channel.Batch) error {
 			return err
 		}
 	}
+	s.tracker.skip(batch.Skipped)
 	return nil
 }
 

@@ -77,6 +77,7 @@ func (s *pushSink) Append(ctx context.Context, batch channel.Batch) error {
 	if err != nil {
 		return err
 	}
+	s.tracker.skip(batch.Skipped)
 	slices.SortFunc(refused, func(a, b refusal) int { return a.index - b.index })
 	if err := refusedError(refused); err != nil {
 		s.health.failed(asError(err))

@@ -28,6 +28,7 @@ type tracker struct {
 	lastSuccess time.Time
 	observed    time.Time
 	rejected    int64
+	skipped     int64
 	errors      map[ledgerapi.Reason]int64
 	// problem is the last one since takeProblem, unusable how many items there were of no use.
 	problem  *channel.Error
@@ -150,6 +151,13 @@ func (t *tracker) turnedAway(reason ledgerapi.Reason, items int) {
 	}
 }
 
+// skip counts items that are no complaints by the specification.
+func (t *tracker) skip(items int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.skipped += int64(items)
+}
+
 // refusedByLedger counts events that the ledger refused. The ledger itself has counted them as rejected.
 func (t *tracker) refusedByLedger(message string, events int) {
 	t.mu.Lock()
@@ -194,6 +202,7 @@ func (t *tracker) report(instance string) ledgerapi.Report {
 		LastSuccessAt:   instant(t.lastSuccess),
 		ObservedThrough: instant(t.observed),
 		Rejected:        t.rejected,
+		Skipped:         t.skipped,
 		Errors:          maps.Clone(t.errors),
 	}
 }

@@ -41,6 +41,8 @@ type Options struct {
 	Ledger Ledger
 	// Credential reads the key of a Secret; see Credentials.Read.
 	Credential func(ref v1alpha1.SecretKeyReference) ([]byte, error)
+	// FilesDir is where the volumes of the channels are mounted, as FilesPaths says; "" where no channel has any.
+	FilesDir string
 	// Transport carries the requests to sources.
 	Transport http.RoundTripper
 	// Hooks is where platforms deliver to; Health is for probes and metrics. The worker closes them.
@@ -113,7 +115,7 @@ func typesByName(types []channel.Type) map[v1alpha1.SourceType]channel.Type {
 
 func (o *Options) settings(logger *slog.Logger) channel.Settings {
 	return channel.Settings{
-		Credential: o.Credential, Transport: o.Transport, Now: o.Now, After: o.After, Random: o.Random, Logger: logger,
+		Credential: o.Credential, FilesDir: o.FilesDir, Transport: o.Transport, Now: o.Now, After: o.After, Random: o.Random, Logger: logger,
 	}
 }
 

@@ -157,6 +157,7 @@ func weeklyPatch(weekly string) string { return "spec: {weekly: " + weekly + "}"
 func goodManifests() map[string]badManifest {
 	all := goodSMS()
 	maps.Copy(all, goodEmail())
+	maps.Copy(all, goodFiles())
 	maps.Copy(all, map[string]badManifest{
 		"a polled channel":                            {manifest: channel},
 		"a pushed channel":                            {manifest: webhook},
@@ -201,7 +202,7 @@ func goodManifests() map[string]badManifest {
 
 func badManifests() map[string]badManifest {
 	all := map[string]badManifest{}
-	for _, part := range []map[string]badManifest{badChannels(), badHooks(), badSMS(), badEmail(), badSLAs(), badCalendars(), badTaxonomies(), badLedgers()} {
+	for _, part := range []map[string]badManifest{badChannels(), badHooks(), badSMS(), badEmail(), badFiles(), badSLAs(), badCalendars(), badTaxonomies(), badLedgers()} {
 		maps.Copy(all, part)
 	}
 	return all

@@ -32,6 +32,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.CategoryApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ChannelSource"):
 		return &apiv1alpha1.ChannelSourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClaimDirectory"):
+		return &apiv1alpha1.ClaimDirectoryApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Clock"):
 		return &apiv1alpha1.ClockApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ComplaintChannel"):
@@ -52,6 +54,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ComplaintTaxonomySpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ComplaintTaxonomyStatus"):
 		return &apiv1alpha1.ComplaintTaxonomyStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CSVFiles"):
+		return &apiv1alpha1.CSVFilesApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CSVSource"):
+		return &apiv1alpha1.CSVSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DeliveryLimits"):
 		return &apiv1alpha1.DeliveryLimitsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Department"):
@@ -68,6 +74,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.EmailStaffApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EmbeddedStorage"):
 		return &apiv1alpha1.EmbeddedStorageApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Emergency112Arrival"):
+		return &apiv1alpha1.Emergency112ArrivalApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Emergency112Columns"):
+		return &apiv1alpha1.Emergency112ColumnsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Emergency112CSV"):
+		return &apiv1alpha1.Emergency112CSVApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Emergency112Source"):
+		return &apiv1alpha1.Emergency112SourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Emergency112Webhook"):
+		return &apiv1alpha1.Emergency112WebhookApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EventMapping"):
 		return &apiv1alpha1.EventMappingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EventRule"):

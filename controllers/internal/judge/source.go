@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
+	"github.com/tanggap/tanggap/internal/channel/csvfile"
 	"github.com/tanggap/tanggap/internal/channel/rest"
 	"github.com/tanggap/tanggap/internal/channel/webhook"
 	"github.com/tanggap/tanggap/internal/field"
@@ -21,6 +22,10 @@ func Sources() (func(*v1alpha1.ComplaintChannel) error, error) {
 	if err != nil {
 		return nil, err
 	}
+	csvType, err := csvfile.New()
+	if err != nil {
+		return nil, err
+	}
 	return func(channel *v1alpha1.ComplaintChannel) error {
 		if zone := channel.Spec.AssumeTimeZone; zone != "" {
 			if _, err := time.LoadLocation(zone); err != nil {
@@ -32,6 +37,8 @@ func Sources() (func(*v1alpha1.ComplaintChannel) error, error) {
 			return field.Within("source.rest", restType.Validate(source.REST))
 		case source.Webhook != nil:
 			return field.Within("source.webhook", webhookType.Validate(source.Webhook))
+		case source.CSV != nil:
+			return field.Within("source.csv", csvType.Validate(source.CSV))
 		}
 		return nil
 	}, nil

@@ -36,6 +36,7 @@ type Ledger struct {
 	problems map[ledgerapi.Reason]int
 	messages []string
 	appends  int
+	skipped  int
 }
 
 // Away is the error of a ledger that cannot be reached.
@@ -70,6 +71,7 @@ func (l *Ledger) Append(ctx context.Context, batch channel.Batch) error {
 			l.order = append(l.order, e.ID)
 		}
 	}
+	l.skipped += batch.Skipped
 	if batch.Cursor != nil {
 		l.cursor = batch.Cursor
 	}
@@ -140,6 +142,13 @@ func (l *Ledger) Messages() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.messages)
+}
+
+// Skipped counts the items that were no complaints by the specification.
+func (l *Ledger) Skipped() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.skipped
 }
 
 // Appends counts the calls of Append, failed ones included.

@@ -149,9 +149,10 @@ type Report struct {
 	LastSuccessAt *time.Time `json:"lastSuccessAt,omitempty"`
 	// ObservedThrough as in AppendRequest, for sources that have read completely and found nothing.
 	ObservedThrough *time.Time `json:"observedThrough,omitempty"`
-	// Rejected counts items that never became events (mapping, signature, size ...), Errors counts
-	// failures by reason; both since Instance started.
+	// Rejected counts items that never became events (mapping, signature, size ...), Skipped those that are
+	// no complaints by the specification, Errors counts failures by reason; all since Instance started.
 	Rejected int64            `json:"rejected,omitempty"`
+	Skipped  int64            `json:"skipped,omitempty"`
 	Errors   map[Reason]int64 `json:"errors,omitempty"`
 }
 

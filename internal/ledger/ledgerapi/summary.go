@@ -75,6 +75,7 @@ type ChannelSummary struct {
 	Accepted      int64            `json:"accepted"`
 	Duplicate     int64            `json:"duplicate"`
 	Rejected      int64            `json:"rejected"`
+	Skipped       int64            `json:"skipped,omitempty"`
 	Errors        map[Reason]int64 `json:"errors,omitempty"`
 	// BeyondCoverage counts open clocks whose due instant lies past their calendar's coverage.
 	BeyondCoverage int64 `json:"beyondCoverage,omitempty"`

@@ -79,6 +79,68 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
           elementRelationship: atomic
+- name: com.github.tanggap.tanggap.api.v1alpha1.CSVCompletion
+  scalar: string
+- name: com.github.tanggap.tanggap.api.v1alpha1.CSVDelimiter
+  scalar: string
+- name: com.github.tanggap.tanggap.api.v1alpha1.CSVEncoding
+  scalar: string
+- name: com.github.tanggap.tanggap.api.v1alpha1.CSVFiles
+  map:
+    fields:
+    - name: completion
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.CSVCompletion
+      default: Renamed
+    - name: delimiter
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.CSVDelimiter
+      default: Comma
+    - name: encoding
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.CSVEncoding
+      default: UTF8
+    - name: header
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: interval
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 30s
+    - name: markerSuffix
+      type:
+        scalar: string
+      default: .done
+    - name: maxFileBytes
+      type:
+        scalar: numeric
+      default: 33554432
+    - name: pattern
+      type:
+        scalar: string
+      default: '*.csv'
+    - name: quarantine
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.ClaimDirectory
+    - name: settleTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 10s
+    - name: volume
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.ClaimDirectory
+- name: com.github.tanggap.tanggap.api.v1alpha1.CSVSource
+  map:
+    fields:
+    - name: files
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.CSVFiles
+    - name: mapping
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.EventMapping
 - name: com.github.tanggap.tanggap.api.v1alpha1.Category
   map:
     fields:
@@ -112,9 +174,15 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.tanggap.tanggap.api.v1alpha1.ChannelSource
   map:
     fields:
+    - name: csv
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.CSVSource
     - name: email
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.EmailSource
+    - name: emergency112
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.Emergency112Source
     - name: meta
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.MetaSource
@@ -142,6 +210,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: x
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.XSource
+- name: com.github.tanggap.tanggap.api.v1alpha1.ClaimDirectory
+  map:
+    fields:
+    - name: claimName
+      type:
+        scalar: string
+    - name: subPath
+      type:
+        scalar: string
 - name: com.github.tanggap.tanggap.api.v1alpha1.Clock
   map:
     fields:
@@ -170,6 +247,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
 - name: com.github.tanggap.tanggap.api.v1alpha1.ClockStart
+  scalar: string
+- name: com.github.tanggap.tanggap.api.v1alpha1.ColumnName
   scalar: string
 - name: com.github.tanggap.tanggap.api.v1alpha1.ComplaintChannel
   map:
@@ -518,6 +597,120 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: storageClassName
       type:
         scalar: string
+- name: com.github.tanggap.tanggap.api.v1alpha1.Emergency112Answer
+  scalar: string
+- name: com.github.tanggap.tanggap.api.v1alpha1.Emergency112Arrival
+  map:
+    fields:
+    - name: csv
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.Emergency112CSV
+    - name: type
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.Emergency112ArrivalType
+    - name: webhook
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.Emergency112Webhook
+- name: com.github.tanggap.tanggap.api.v1alpha1.Emergency112ArrivalType
+  scalar: string
+- name: com.github.tanggap.tanggap.api.v1alpha1.Emergency112CSV
+  map:
+    fields:
+    - name: columns
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.Emergency112Columns
+    - name: files
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.CSVFiles
+    - name: timeLayout
+      type:
+        scalar: string
+- name: com.github.tanggap.tanggap.api.v1alpha1.Emergency112Columns
+  map:
+    fields:
+    - name: callType
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.ColumnName
+    - name: callerPhone
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.ColumnName
+    - name: category
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.ColumnName
+    - name: closedAt
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.ColumnName
+    - name: department
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.ColumnName
+    - name: description
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.ColumnName
+    - name: dispatchedAt
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.ColumnName
+    - name: disposedAt
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.ColumnName
+    - name: disposition
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.ColumnName
+    - name: incidentID
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.ColumnName
+    - name: latitude
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.ColumnName
+    - name: longitude
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.ColumnName
+    - name: priority
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.ColumnName
+    - name: receivedAt
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.ColumnName
+    - name: reclassifiedAt
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.ColumnName
+    - name: reopenedAt
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.ColumnName
+    - name: verifiedAt
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.ColumnName
+- name: com.github.tanggap.tanggap.api.v1alpha1.Emergency112Source
+  map:
+    fields:
+    - name: answeredBy
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.Emergency112Answer
+      default: Disposition
+    - name: arrival
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.Emergency112Arrival
+    - name: countCallTypes
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+      default:
+      - normal
+- name: com.github.tanggap.tanggap.api.v1alpha1.Emergency112Webhook
+  map:
+    fields:
+    - name: requestsPerSecond
+      type:
+        scalar: numeric
+      default: 100
+    - name: standardWebhooks
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.StandardWebhooksVerification
+    - name: usualDelay
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 1m
 - name: com.github.tanggap.tanggap.api.v1alpha1.EventActor
   scalar: string
 - name: com.github.tanggap.tanggap.api.v1alpha1.EventKind

@@ -31,6 +31,10 @@ type ChannelSourceApplyConfiguration struct {
 	Meta *MetaSourceApplyConfiguration `json:"meta,omitempty"`
 	// email reads mailboxes by IMAP.
 	Email *EmailSourceApplyConfiguration `json:"email,omitempty"`
+	// emergency112 reads the incidents of a 112 call centre.
+	Emergency112 *Emergency112SourceApplyConfiguration `json:"emergency112,omitempty"`
+	// csv reads the CSV files that a system exports into a directory of a volume.
+	CSV *CSVSourceApplyConfiguration `json:"csv,omitempty"`
 }
 
 // ChannelSourceApplyConfiguration constructs a declarative configuration of the ChannelSource type for use with
@@ -116,5 +120,21 @@ func (b *ChannelSourceApplyConfiguration) WithMeta(value *MetaSourceApplyConfigu
 // If called multiple times, the Email field is set to the value of the last call.
 func (b *ChannelSourceApplyConfiguration) WithEmail(value *EmailSourceApplyConfiguration) *ChannelSourceApplyConfiguration {
 	b.Email = value
+	return b
+}
+
+// WithEmergency112 sets the Emergency112 field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Emergency112 field is set to the value of the last call.
+func (b *ChannelSourceApplyConfiguration) WithEmergency112(value *Emergency112SourceApplyConfiguration) *ChannelSourceApplyConfiguration {
+	b.Emergency112 = value
+	return b
+}
+
+// WithCSV sets the CSV field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CSV field is set to the value of the last call.
+func (b *ChannelSourceApplyConfiguration) WithCSV(value *CSVSourceApplyConfiguration) *ChannelSourceApplyConfiguration {
+	b.CSV = value
 	return b
 }
