@@ -52,6 +52,7 @@ func newRootCommand() *cobra.Command {
 		newLedgerCommand(),
 		newOperatorCommand(),
 		newReplyCommand(),
+		newSimulateCommand(),
 		newWorkerCommand(),
 	)
 	return root

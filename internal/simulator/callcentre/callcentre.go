@@ -28,6 +28,13 @@ const (
 	CallInformation = "information"
 )
 
+// The types of deliveries; each carries the whole incident.
+const (
+	Created = "incident.created"
+	Updated = "incident.updated"
+	Closed  = "incident.closed"
+)
+
 // Incident is what a delivery carries: the whole incident as it is now.
 type Incident struct {
 	ID           string     `json:"incident_id"`
@@ -37,6 +44,8 @@ type Incident struct {
 	ReceivedAt   time.Time  `json:"received_at"`
 	VerifiedAt   *time.Time `json:"verified_at,omitempty"`
 	DispatchedAt *time.Time `json:"dispatched_at,omitempty"`
+	DisposedAt   *time.Time `json:"disposed_at,omitempty"`
+	Disposition  string     `json:"disposition,omitempty"`
 	ClosedAt     *time.Time `json:"closed_at,omitempty"`
 	Caller       *Caller    `json:"caller,omitempty"`
 	Location     *Location  `json:"location,omitempty"`

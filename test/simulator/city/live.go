@@ -56,7 +56,7 @@ func (c *City) liveEmergency(ctx context.Context, i int) {
 	case 4:
 		incident.CallType = callcentre.CallPrank
 	}
-	if c.Sender.Send(ctx, "incident.created", incident) != nil || incident.CallType != callcentre.CallNormal {
+	if c.Sender.Send(ctx, callcentre.Created, incident) != nil || incident.CallType != callcentre.CallNormal {
 		return
 	}
 	c.remember(incident.ID, record{channel: Emergency, dues: map[string]time.Time{
@@ -72,13 +72,13 @@ func (c *City) liveEmergency(ctx context.Context, i int) {
 	if !pause(ctx, wait) {
 		return
 	}
-	c.step(ctx, "incident.verified", &incident.VerifiedAt, &incident, "verified")
+	c.step(ctx, callcentre.Updated, &incident.VerifiedAt, &incident, "verified")
 	if pause(ctx, 3*time.Second) {
-		c.step(ctx, "incident.dispatched", &incident.DispatchedAt, &incident, "dispatched")
+		c.step(ctx, callcentre.Updated, &incident.DispatchedAt, &incident, "dispatched")
 		c.correct(incident.ID, func(r *record) { r.answered = true })
 	}
 	if pause(ctx, 5*time.Second) {
-		c.step(ctx, "incident.closed", &incident.ClosedAt, &incident, "")
+		c.step(ctx, callcentre.Closed, &incident.ClosedAt, &incident, "")
 		c.correct(incident.ID, func(r *record) { r.closed = true })
 	}
 }
