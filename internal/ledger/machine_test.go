@@ -26,6 +26,7 @@ import (
 // come back, and restarts. After every step the figures must be those of a model that judges every case
 // anew, and remembers of each no more than what was counted.
 func TestEveryHistoryCountsLikeARecount(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) { runMachine(rt, makeFixture(rt, t.TempDir(), 1)) })
 }
 
@@ -34,6 +35,7 @@ func TestEveryHistoryCountsLikeARecount(t *testing.T) {
 // were done. Meanwhile operators follow the summary by changes, from whichever replica answers, and lose
 // answers: what each has must be what a whole summary says.
 func TestEveryHistoryOfReplicasCountsLikeARecount(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) { runMachine(rt, makeFixture(rt, t.TempDir(), 3)) })
 }
 

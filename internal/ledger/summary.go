@@ -83,6 +83,7 @@ func (o *outline) summary() *ledgerapi.Summary {
 	s.Series = make([]ledgerapi.Series, 0, rowsOf(o.figures, familySeries))
 	s.Clocks = make([]ledgerapi.ClockSeries, 0, rowsOf(o.figures, familyClock))
 	histograms := map[[4]string]*histogram{}
+	var order [][4]string
 	for i := range o.figures {
 		k, v := o.figures[i].key, &o.figures[i].values
 		if o.policy.Channel(k.labels[0]) == nil {
@@ -101,6 +102,9 @@ func (o *outline) summary() *ledgerapi.Summary {
 				Met: v[clockMet], Breached: v[clockBreached], Cancelled: v[clockCancelled],
 			})
 		case familyHistogram:
+			if id := [4]string(k.labels[:4]); histograms[id] == nil {
+				order = append(order, id)
+			}
 			addBucket(histograms, k, v)
 		case familySpillover:
 			if o.policy.Channel(k.labels[1]) != nil {
@@ -109,8 +113,8 @@ func (o *outline) summary() *ledgerapi.Summary {
 		default: // shown with the channel
 		}
 	}
-	for _, h := range histograms {
-		s.Histogram = append(s.Histogram, h.series())
+	for _, id := range order {
+		s.Histogram = append(s.Histogram, histograms[id].series())
 	}
 	return s
 }
