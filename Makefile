@@ -20,6 +20,8 @@ PLATFORMS ?= linux/amd64 linux/arm64
 DEMO_FOR  ?=
 # See bin/intake -help.
 INTAKE_FLAGS ?= -output docs/benchmarks/intake.md
+# -seed repeats the choices of a run.
+CHAOS_FLAGS ?= -rounds 200 -output $(CURDIR)/docs/benchmarks/chaos.md
 # -count=1 runs the tests even when nothing changed since they passed.
 E2E_FLAGS ?= -count=1
 
@@ -77,6 +79,10 @@ bench-packages: network postgresql ## Run the benchmarks of the packages whose c
 bench-intake: network build ## Measure deliveries through worker and ledger against the durable limit (INTAKE_FLAGS)
 	$(GO_BUILD) -o bin/intake ./test/bench/intake
 	bin/intake $(INTAKE_FLAGS)
+
+.PHONY: chaos
+chaos: network ## Kill processes, fill the disk and cut connections under load (CHAOS_FLAGS), and write docs/benchmarks/chaos.md
+	go test -count=1 -timeout 2h -v ./test/chaos -args $(CHAOS_FLAGS)
 
 .PHONY: lint
 lint: network ## Check style and architecture (.golangci.yml), the API's conventions, the scripts and go.mod

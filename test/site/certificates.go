@@ -46,7 +46,8 @@ func newAuthority() (*authority, error) {
 	return &authority{certificate: certificate, key: key, pem: pemOf("CERTIFICATE", der)}, nil
 }
 
-// issue makes a certificate of the common name for servers at the address, and for clients.
+// issue makes a certificate of the common name for servers at the address or, as behind a proxy, at
+// 127.0.0.1, and for clients.
 func (a *authority) issue(commonName, address string) (pair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -54,7 +55,7 @@ func (a *authority) issue(commonName, address string) (pair, error) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: commonName},
-		IPAddresses: []net.IP{net.ParseIP(address)},
+		IPAddresses: []net.IP{net.ParseIP(address), net.IPv4(127, 0, 0, 1)},
 		NotBefore:   time.Now().Add(-time.Hour), NotAfter: time.Now().Add(lifetime), KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}

@@ -139,14 +139,20 @@ func (p *Process) Stop() error {
 	}
 }
 
-// Tail is the end of what it logged.
-func (p *Process) Tail() string {
-	const most = 4 << 10
+// Log is what it and its predecessors of the same name logged; a reason when it cannot be read.
+func (p *Process) Log() string {
 	content, err := os.ReadFile(p.log)
 	if err != nil {
 		return err.Error()
 	}
-	return string(content[max(0, len(content)-most):])
+	return string(content)
+}
+
+// Tail is the end of what it logged.
+func (p *Process) Tail() string {
+	const most = 4 << 10
+	content := p.Log()
+	return content[max(0, len(content)-most):]
 }
 
 // Usage is what a process has used so far.

@@ -63,6 +63,7 @@ func decodeValue(d *jsontext.Decoder, nested int) (any, error) {
 		return token.String(), nil
 	case jsontext.KindNumber:
 		return number(token.String()), nil
+	default: // the begin of an array or an object: no other token stands where a value does
 	}
 	var value any
 	if token.Kind() == jsontext.KindBeginArray {

@@ -1,0 +1,105 @@
+package chaos
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+)
+
+// proxy passes on TCP connections until they are cut.
+type proxy struct {
+	listener net.Listener
+	mu       sync.Mutex
+	target   string
+	broken   bool
+	open     map[net.Conn]bool
+}
+
+// newProxy listens on a loopback address; the target may be set later.
+func newProxy(t *testing.T, host string) *proxy {
+	t.Helper()
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{listener: listener, open: map[net.Conn]bool{}}
+	var running sync.WaitGroup
+	running.Go(p.run)
+	t.Cleanup(func() {
+		_ = listener.Close()
+		p.cut()
+		running.Wait()
+	})
+	return p
+}
+
+func (p *proxy) address() string { return p.listener.Addr().String() }
+
+func (p *proxy) lead(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = target
+}
+
+func (p *proxy) run() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		broken, target := p.broken, p.target
+		p.mu.Unlock()
+		if broken {
+			_ = client.Close()
+			continue
+		}
+		server, err := net.Dial("tcp", target)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		p.join(client, server)
+	}
+}
+
+// join copies both ways until either side ends or the proxy cuts.
+func (p *proxy) join(client, server net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.broken {
+		_ = errors.Join(client.Close(), server.Close())
+		return
+	}
+	p.open[client], p.open[server] = true, true
+	pass := func(to, from net.Conn) {
+		_, _ = io.Copy(to, from)
+		_ = errors.Join(client.Close(), server.Close())
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.open, from)
+	}
+	go pass(client, server)
+	go pass(server, client)
+}
+
+// cut ends every connection, in the middle of whatever it carries, and takes none until restore.
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.broken = true
+	for c := range p.open {
+		if tcp, ok := c.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0) // what was not sent yet is lost
+		}
+		_ = c.Close()
+	}
+}
+
+func (p *proxy) restore() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.broken = false
+}
