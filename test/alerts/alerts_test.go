@@ -60,11 +60,14 @@ func TestPeopleAreToldTheRightThing(t *testing.T) {
 	p := startPrometheus(t, startAlertmanager(t, told.URL), token, pods, past())
 	eventually(t, patience, "Prometheus has the figures of every channel", func(ctx context.Context) error {
 		known, err := p.query(ctx, `tanggap_channel_up == 1`)
-		if err == nil && len(known) != len(places) {
-			err = fmt.Errorf("%d of %d channels are up", len(known), len(places))
+		if err == nil && len(known) != len(places)+1 { // and the hotline
+			err = fmt.Errorf("%d of %d channels are up", len(known), len(places)+1)
 		}
 		return err
 	})
+	if bound, err := p.query(t.Context(), `{__name__=~"tanggap_(complaint|sla|channel|ingest).+",pod!=""}`); err != nil || len(bound) > 0 {
+		t.Errorf("series of the city are bound to the operator's Pod, and end with it: %v %v", bound, err)
+	}
 	pause(t, least+least/2)
 	if names := told.names(); len(names) > 0 {
 		t.Fatalf("nothing is wrong, and yet people are told %q", names)

@@ -118,6 +118,7 @@ func startCity(t *testing.T) *city {
 	for _, p := range places {
 		c.open(t, p)
 	}
+	c.openHotline(t)
 	for _, p := range places {
 		eventually(t, patience, p.key().String()+" is connected", func(ctx context.Context) error { return c.connected(ctx, p) })
 	}

@@ -50,6 +50,11 @@ func (c *city) scenarios() []scenario {
 			mend:   func(context.Context) error { c.portals["depok/credentials"].refusing.Store(false); return nil },
 		},
 		{
+			cause: "a sender signs with a key of yesterday", want: []string{"TanggapCredentialsFailing depok/hotline"},
+			happen: func(ctx context.Context) error { go c.callIn(ctx, staleSecret); return nil },
+			mend:   func(ctx context.Context) error { go c.callIn(ctx, hookSecret); return nil },
+		},
+		{
 			cause: "a calendar ends in two weeks", want: []string{"TanggapCalendarEnding depok/always"},
 			happen: func(ctx context.Context) error {
 				return c.endCalendar(ctx, time.Now().AddDate(0, 0, 14).Format(time.DateOnly))
