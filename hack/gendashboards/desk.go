@@ -28,8 +28,10 @@ func desk() *dashboard {
 		`sum(tanggap_complaints_overdue{`+inDepartment+`})`, count, limits(good, from(1, bad))))
 	l.add(4, 4, stat("Longest wait", "Since when the complaint has waited that has waited longest.",
 		`time() - min(tanggap_complaint_oldest_unanswered_timestamp_seconds{`+inChannel+`})`, seconds, limits(good, from(3*86400, warning), from(14*86400, bad))))
+	// The gauge of clocks beyond coverage is there just when a channel's complaints are known.
 	l.add(4, 4, stat("Channels not known", "While a channel's worker does not report, its complaints are in none of these numbers.",
-		`count(tanggap_channel_up{`+inChannel+`} == 0) or vector(0)`, count, limits(good, from(1, bad))))
+		orNone(`tanggap_channel_info{`+inChannel+`} unless on (namespace, channel) tanggap_channel_clocks_beyond_coverage`, `tanggap_channel_info{`+inChannel+`}`),
+		count, limits(good, from(1, bad))))
 
 	const by = `sum by (namespace, department, channel) `
 	l.row("Who is waiting")

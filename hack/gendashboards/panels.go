@@ -61,6 +61,11 @@ func stat(title, description, expr, unit string, t *thresholds) *panel {
 	}
 }
 
+// orNone counts series, and says 0 only while there are those that say so.
+func orNone(series, known string) string {
+	return "count(" + series + ") or 0 * count(" + known + ")"
+}
+
 // line is an expression and what its lines are called.
 type line struct{ expr, legend string }
 

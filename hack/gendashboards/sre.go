@@ -5,10 +5,10 @@ func sre() *dashboard {
 	var l layout
 	l.add(4, 4, stat("Operators that lead", "One leads and exports everything else.", `sum(tanggap_operator_leading)`, count, limits(bad, from(1, good), from(2, bad))))
 	l.add(4, 4, stat("Ledgers not readable", "Their complaints are unknown, which is not zero.",
-		`count(tanggap_summary_up{`+inNamespace+`} == 0) or vector(0)`, count, limits(good, from(1, bad))))
-	l.add(4, 4, stat("Channels down", "Their workers do not report.", `count(tanggap_channel_up{`+inChannel+`} == 0) or vector(0)`, count, limits(good, from(1, bad))))
+		orNone(`tanggap_summary_up{`+inNamespace+`} == 0`, `tanggap_summary_up{`+inNamespace+`}`), count, limits(good, from(1, bad))))
+	l.add(4, 4, stat("Channels down", "Their workers do not report.", orNone(`tanggap_channel_up{`+inChannel+`} == 0`, `tanggap_channel_up{`+inChannel+`}`), count, limits(good, from(1, bad))))
 	l.add(4, 4, stat("Sources with a problem", "They cannot be read, or deliver nothing valid.",
-		`count(tanggap_channel_source_problem{`+inChannel+`}) or vector(0)`, count, limits(good, from(1, warning))))
+		orNone(`tanggap_channel_source_problem{`+inChannel+`}`, `tanggap_channel_up{`+inChannel+`}`), count, limits(good, from(1, warning))))
 	l.add(4, 4, stat("Oldest figures", "How far behind the ledger that is furthest behind has looked at due instants.",
 		`time() - min(tanggap_summary_timestamp_seconds{`+inNamespace+`})`, seconds, limits(good, from(60, warning), from(120, bad))))
 	l.add(4, 4, stat("First calendar to end", "After it every holiday counts as a working day.",

@@ -60,6 +60,9 @@ func checkPanel(t *testing.T, name string, p Panel) {
 			t.Errorf("%s: query %q", name, target.RefID)
 		}
 		refs[target.RefID] = true
+		if strings.Contains(target.Expr, "vector(") {
+			t.Errorf("%s shows a number where nothing is known: %s", name, target.Expr)
+		}
 	}
 	shown := []string{p.FieldConfig.Defaults.Unit}
 	for _, override := range p.FieldConfig.Overrides {
