@@ -1,9 +1,15 @@
 package v1alpha1
 
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
 // EventMapping turns an answer or a delivery into canonical events by CEL expressions. Variables:
 // `response` (rest) or `payload` (webhook) is the decoded JSON; `item` is one item of it; `entry` is
 // one element of an event rule's forEach. Functions beyond CEL's own: parseTime, formatTime,
 // unixSeconds, unixMillis.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.caseWindow) || has(self.reporter)",message="reporter must be set with caseWindow: it says whose messages belong together"
 type EventMapping struct {
 	// items yields the list of items; without it the whole JSON is one item, or its items if it is a list.
 	// +optional
@@ -11,6 +17,12 @@ type EventMapping struct {
 	// caseID yields the identifier of the item's case, over `item`.
 	// +required
 	CaseID Expression `json:"caseID,omitempty"`
+	// caseWindow is for systems that have messages of people and no cases, such as a gateway of text messages:
+	// an item belongs to the case of its reporter in which either side wrote within this time, and caseID
+	// only names a case that begins. Of an answer the reporter is who gets it. Without it caseID decides alone.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('744h')",message="must be between 1m and 744h"
+	CaseWindow *metav1.Duration `json:"caseWindow,omitempty"`
 	// updatedAt yields when the item changed last, over `item`; the newest is where the next poll begins.
 	// Without it the next poll begins where this one was started.
 	// +optional

@@ -5,7 +5,8 @@ import (
 )
 
 // SMSSource receives the text messages of the city's numbers at Twilio, on the worker's Service at
-// /hooks/<name of the channel>: what citizens write, and the statuses of what the city sends. A delivery is
+// /hooks/<name of the channel>: what citizens write, and the statuses of what the city sends. It reads the
+// list of messages from time to time for what deliveries missed and for what the city answered. A delivery is
 // answered with success only once the ledger has its events durably.
 type SMSSource struct {
 	// publicURL is the URL that Twilio delivers to, exactly as it is set there, with its query if it has one:
@@ -47,7 +48,7 @@ type SMSSource struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('744h')",message="must be between 1m and 744h"
 	CaseWindow *metav1.Duration `json:"caseWindow,omitempty"`
 	// usualDelay is how late Twilio's deliveries usually are: the channel counts as read completely up to now
-	// less this. The default is 1m.
+	// less this, or less reconcile.interval where that is longer. The default is 1m.
 	// +optional
 	// +kubebuilder:default="1m"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be between 0s and 24h"
@@ -64,6 +65,34 @@ type SMSSource struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000
 	RequestsPerSecond *int32 `json:"requestsPerSecond,omitempty"`
+	// reconcile says how the list of messages is read.
+	// +optional
+	// +kubebuilder:default={}
+	Reconcile *SMSReconcile `json:"reconcile,omitempty"`
+}
+
+// SMSReconcile says how the list of messages is read.
+type SMSReconcile struct {
+	// url of the API; the default is https://api.twilio.com.
+	// +optional
+	// +kubebuilder:default="https://api.twilio.com"
+	URL HTTPURL `json:"url,omitempty"`
+	// interval between two readings, besides those that a status of a message causes; the default is 2m.
+	// +optional
+	// +kubebuilder:default="2m"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="must be between 10s and 24h"
+	Interval *metav1.Duration `json:"interval,omitempty"`
+	// lookback is how far back the very first reading goes; the default is 168h.
+	// +optional
+	// +kubebuilder:default="168h"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('9600h')",message="must be between 0s and 9600h, as Twilio keeps messages for 13 months"
+	Lookback *metav1.Duration `json:"lookback,omitempty"`
+	// requestsPerMinute at most; the default is 60.
+	// +optional
+	// +kubebuilder:default=60
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=6000
+	RequestsPerMinute *int32 `json:"requestsPerMinute,omitempty"`
 }
 
 // SMSNumber is a phone number, a short code or a sender's name.

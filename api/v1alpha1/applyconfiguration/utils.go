@@ -150,6 +150,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SecretKeyReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SLARule"):
 		return &apiv1alpha1.SLARuleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SMSReconcile"):
+		return &apiv1alpha1.SMSReconcileApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SMSSource"):
 		return &apiv1alpha1.SMSSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SpecialDay"):

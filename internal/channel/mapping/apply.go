@@ -123,12 +123,16 @@ func (m *Mapping) identify(vars map[string]any) (string, error) {
 }
 
 // describe sets what all events of an item share, and reports the first part that failed. Reporter and
-// position go with what the citizen did only: they are personal data, and once is enough.
+// position go with what the citizen did only: they are personal data, and once is enough, unless a case is to be
+// found by the reporter.
 func (m *Mapping) describe(events []complaint.Event, vars map[string]any) error {
 	who, whoErr := m.reporter.evaluate(vars)
 	where, whereErr := m.location(vars)
 	attributes, attributesErr := m.attributes(vars)
 	for i := range events {
+		if m.window > 0 {
+			events[i].Reporter, events[i].Thread = who, &complaint.Thread{WindowSeconds: int64(m.window / time.Second)}
+		}
 		switch events[i].Kind {
 		case complaint.KindReceived, complaint.KindCitizenMessage, complaint.KindEdited:
 			events[i].Reporter, events[i].Location, events[i].Attributes = who, where, attributes

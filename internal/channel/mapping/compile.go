@@ -65,10 +65,12 @@ type Options struct {
 
 // Mapping is a compiled EventMapping. It never changes and may be used by any number of goroutines.
 type Mapping struct {
-	options   Options
-	root      Root
-	items     *expression
-	caseID    *expression
+	options Options
+	root    Root
+	items   *expression
+	caseID  *expression
+	// window is how long messages of a reporter belong together; 0 leaves that to caseID.
+	window    time.Duration
 	updatedAt *expression
 	reporter  reporter
 	latitude  *expression
@@ -118,6 +120,12 @@ func (c *Compiler) Compile(spec *v1alpha1.EventMapping, options Options) (*Mappi
 	}
 	if spec.CaseID == "" {
 		in.fault("caseID", "is required")
+	}
+	if spec.CaseWindow != nil {
+		m.window = spec.CaseWindow.Duration
+		if spec.Reporter == nil {
+			in.fault("reporter", "must be set with caseWindow: it says whose messages belong together")
+		}
 	}
 	if r := spec.Reporter; r != nil {
 		m.reporter = reporter{

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
@@ -342,6 +343,26 @@ func TestReporterAndPositionGoWithWhatTheCitizenDid(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, result.Events); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestMessagesOfPeopleAskForTheirCase: with a window the ledger finds the case by the reporter, of answers too.
+func TestMessagesOfPeopleAskForTheirCase(t *testing.T) {
+	spec := simple("item.at")
+	spec.CaseWindow = &metav1.Duration{Duration: time.Hour}
+	if _, err := newCompiler(t, Response).Compile(spec, Options{}); err == nil || !strings.Contains(err.Error(), "reporter: must be set with caseWindow") {
+		t.Errorf("got %v", err)
+	}
+	spec.Reporter = &v1alpha1.ReporterMapping{Phone: "item.who"}
+	spec.Events = append(spec.Events, v1alpha1.EventRule{Kind: "Answered", At: "item.at"})
+	result := apply(t, compile(t, Response, spec, nil), `{"id":"A","at":"2026-11-02T03:00:00Z","who":"+62812"}`)
+	for _, e := range result.Events {
+		if e.Thread == nil || e.Thread.Window() != time.Hour || e.Reporter == nil || e.Reporter.Phone != "+62812" {
+			t.Errorf("%s has %v of %v", e.Kind, e.Thread, e.Reporter)
+		}
+	}
+	if len(result.Events) != 2 {
+		t.Errorf("%d events", len(result.Events))
 	}
 }
 

@@ -43,7 +43,7 @@ func TestTheManifestInTheDocumentationOpens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := source.(channel.Pusher).UsualDelay(); got != time.Minute {
+	if got := source.(channel.Pusher).UsualDelay(); got != 2*time.Minute {
 		t.Errorf("the usual delay is %s", got)
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 // Attributes of an event.
 const (
-	// attributeType is sms, mms, or status for an answer of which only the status is known.
+	// attributeType is sms or mms.
 	attributeType = "type"
 	// attributeMedia counts the files of a message, attributeSegments the messages that carried it.
 	attributeMedia    = "media"
@@ -44,33 +44,27 @@ type message struct {
 	at                                   time.Time
 }
 
-// translate says what has happened by a verified delivery; nil is nothing that matters. The delivery has no
-// time of its own: it is made as soon as the message arrives.
-func (t *translator) translate(form url.Values) (*complaint.Event, error) {
+// translate says what has happened by a verified delivery: an event, or nil if nothing matters, and whether the
+// city has sent something, which is to be looked up. The delivery has no time of its own: it is made as soon as
+// the message arrives.
+func (t *translator) translate(form url.Values) (e *complaint.Event, sent bool, err error) {
 	if form.Get("AccountSid") != t.account {
-		return nil, errAccount
+		return nil, false, errAccount
 	}
 	m := &message{
 		sid: form.Get("MessageSid"), from: form.Get("From"), to: form.Get("To"), body: form.Get("Body"),
 		media: form.Get("NumMedia"), segments: form.Get("NumSegments"), at: t.now().UTC(),
 	}
 	if !sidPattern.MatchString(m.sid) {
-		return nil, errSID
+		return nil, false, errSID
 	}
 	if status := form.Get("MessageStatus"); status != "" && status != "received" {
-		if !answers(status) {
-			return nil, nil //nolint:nilnil // no event is no error
-		}
-		e := t.answered(m)
-		if e != nil {
-			e.Attributes = map[string]string{attributeType: "status"}
-		}
-		return e, nil
+		return nil, answers(status) && t.answered(m) != nil, nil
 	}
 	if kind := form.Get("OptOutType"); kind == "STOP" || kind == "START" {
-		return nil, nil //nolint:nilnil // no event is no error
+		return nil, false, nil
 	}
-	return t.received(m), nil
+	return t.received(m), false, nil
 }
 
 // answers reports whether a message of the city with this status is on its way to the citizen or there. One

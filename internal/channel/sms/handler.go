@@ -57,7 +57,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // deliver hands a verified delivery to the ledger, and only then says so. What would be of no use a second
 // time either is counted and taken all the same.
 func (h *handler) deliver(w http.ResponseWriter, r *http.Request, form url.Values) {
-	e, err := h.translator.translate(form)
+	e, sent, err := h.translator.translate(form)
 	if err != nil {
 		h.sink.Problem(ledgerapi.ReasonInvalidBody, err.Error(), 1)
 		taken(w)
@@ -73,6 +73,9 @@ func (h *handler) deliver(w http.ResponseWriter, r *http.Request, form url.Value
 			push.NotTaken(w, err)
 			return
 		}
+	}
+	if sent {
+		h.source.sent()
 	}
 	taken(w)
 }

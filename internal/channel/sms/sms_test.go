@@ -2,6 +2,7 @@ package sms
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -44,6 +45,9 @@ type rig struct {
 	clock   *channeltest.Clock
 	ledger  *channeltest.Ledger
 	handler http.Handler
+	// account is Twilio with what it lists, and source what reads it.
+	account *sms.Twilio
+	source  channel.Source
 }
 
 func ref(key string) v1alpha1.SecretKeyReference {
@@ -63,18 +67,28 @@ func secrets() map[string]string {
 
 func open(t testing.TB, spec *v1alpha1.SMSSource, clock *channeltest.Clock, credentials map[string]string) (channel.Source, error) {
 	t.Helper()
-	return Type{}.Open(channeltest.Settings(v1alpha1.ChannelSource{Type: v1alpha1.SourceSMS, SMS: spec}, clock, nil, credentials))
+	return openWith(t, spec, clock, nil, credentials)
+}
+
+func openWith(t testing.TB, spec *v1alpha1.SMSSource, clock *channeltest.Clock, transport http.RoundTripper, credentials map[string]string) (channel.Source, error) {
+	t.Helper()
+	return Type{}.Open(channeltest.Settings(v1alpha1.ChannelSource{Type: v1alpha1.SourceSMS, SMS: spec}, clock, transport, credentials))
 }
 
 func newRig(t testing.TB, spec *v1alpha1.SMSSource, credentials map[string]string) *rig {
 	t.Helper()
-	r := &rig{t: t, clock: channeltest.NewClock(monday), ledger: &channeltest.Ledger{}}
-	source, err := open(t, spec, r.clock, credentials)
-	if err != nil {
+	r := &rig{t: t, clock: channeltest.NewClock(monday), ledger: &channeltest.Ledger{}, account: twilio()}
+	var err error
+	if r.source, err = openWith(t, spec, r.clock, channeltest.Direct{Handler: r.account}, credentials); err != nil {
 		t.Fatal(err)
 	}
-	r.handler = source.(channel.Pusher).Handler(r.ledger)
+	r.handler = r.source.(channel.Pusher).Handler(r.ledger)
 	return r
+}
+
+// poll reads the list once.
+func (r *rig) poll() error {
+	return r.source.(channel.Poller).Poll(context.Background(), r.ledger.Cursor(), r.ledger)
 }
 
 // send posts a body with a signature.
@@ -205,7 +219,6 @@ func TestWhatPeopleAndStaffSend(t *testing.T) {
 	received := func(text string, attributes map[string]string) []complaint.Event {
 		return event(complaint.KindReceived, complaint.ActorCitizen, text, attributes)
 	}
-	answered := event(complaint.KindAnswered, complaint.ActorOfficial, "", map[string]string{"type": "status"})
 	sent := map[string]string{"type": "sms"}
 	handle := received("info", sent)
 	handle[0].Reporter = &complaint.Reporter{Handle: "PROMO"}
@@ -214,26 +227,26 @@ func TestWhatPeopleAndStaffSend(t *testing.T) {
 		base, change map[string]string
 		want         []complaint.Event
 	}{
-		"a text":                              {written, map[string]string{"Body": "Banjir di Margonda"}, received("Banjir di Margonda", sent)},
-		"a text with what is new":             {written, map[string]string{"Body": "Banjir", "NewParameter": "x", "Another": ""}, received("Banjir", sent)},
-		"a long text":                         {written, map[string]string{"Body": "panjang", "NumSegments": "3"}, received("panjang", map[string]string{"type": "sms", "segments": "3"})},
-		"pictures":                            {written, map[string]string{"Body": "", "NumMedia": "2", "MediaUrl0": "https://api.twilio.com/x"}, received("", map[string]string{"type": "mms", "media": "2"})},
-		"a count that is none":                {written, map[string]string{"Body": "x", "NumMedia": "-1", "NumSegments": "viele"}, received("x", sent)},
-		"to the short code":                   {written, map[string]string{"Body": "x", "To": "1112"}, received("x", sent)},
-		"from a name":                         {written, map[string]string{"Body": "info", "From": "PROMO"}, handle},
-		"a text of bytes that are no text":    {written, map[string]string{"Body": "a\xff"}, received("a\ufffd", sent)},
-		"a wish to be left alone":             {written, map[string]string{"Body": " Berhenti "}, nil},
-		"a wish that Twilio knew":             {written, map[string]string{"Body": "Sudah cukup", "OptOutType": "STOP"}, nil},
-		"a cry for help":                      {written, map[string]string{"Body": "HELP", "OptOutType": "HELP"}, received("HELP", sent)},
-		"a stop that is a complaint":          {written, map[string]string{"Body": "Stop buang sampah di sini"}, received("Stop buang sampah di sini", sent)},
-		"to another number":                   {written, map[string]string{"To": "+15550001111"}, nil},
-		"from one of the city's to another":   {written, map[string]string{"From": "1112"}, nil},
-		"a message of the city on its way":    {status, map[string]string{"MessageStatus": "sent", "SmsStatus": "sent"}, answered},
-		"a message of the city that arrived":  {status, map[string]string{"MessageStatus": "delivered"}, answered},
-		"a message of the city in the queue":  {status, map[string]string{"MessageStatus": "queued"}, nil},
-		"a message of the city that failed":   {status, map[string]string{"MessageStatus": "undelivered", "ErrorCode": "30005"}, nil},
-		"a message of another number":         {status, map[string]string{"MessageStatus": "sent", "From": "+15550001111"}, nil},
-		"a message from one desk to the next": {status, map[string]string{"MessageStatus": "sent", "To": "1112"}, nil},
+		"a text":                                   {written, map[string]string{"Body": "Banjir di Margonda"}, received("Banjir di Margonda", sent)},
+		"a text with what is new":                  {written, map[string]string{"Body": "Banjir", "NewParameter": "x", "Another": ""}, received("Banjir", sent)},
+		"a long text":                              {written, map[string]string{"Body": "panjang", "NumSegments": "3"}, received("panjang", map[string]string{"type": "sms", "segments": "3"})},
+		"pictures":                                 {written, map[string]string{"Body": "", "NumMedia": "2", "MediaUrl0": "https://api.twilio.com/x"}, received("", map[string]string{"type": "mms", "media": "2"})},
+		"a count that is none":                     {written, map[string]string{"Body": "x", "NumMedia": "-1", "NumSegments": "viele"}, received("x", sent)},
+		"to the short code":                        {written, map[string]string{"Body": "x", "To": "1112"}, received("x", sent)},
+		"from a name":                              {written, map[string]string{"Body": "info", "From": "PROMO"}, handle},
+		"a text of bytes that are no text":         {written, map[string]string{"Body": "a\xff"}, received("a\ufffd", sent)},
+		"a wish to be left alone":                  {written, map[string]string{"Body": " Berhenti "}, nil},
+		"a wish that Twilio knew":                  {written, map[string]string{"Body": "Sudah cukup", "OptOutType": "STOP"}, nil},
+		"a cry for help":                           {written, map[string]string{"Body": "HELP", "OptOutType": "HELP"}, received("HELP", sent)},
+		"a stop that is a complaint":               {written, map[string]string{"Body": "Stop buang sampah di sini"}, received("Stop buang sampah di sini", sent)},
+		"to another number":                        {written, map[string]string{"To": "+15550001111"}, nil},
+		"from one of the city's to another":        {written, map[string]string{"From": "1112"}, nil},
+		"a message of the city that is on its way": {status, map[string]string{"MessageStatus": "sent", "SmsStatus": "sent"}, nil},
+		"a message of the city that is there":      {status, map[string]string{"MessageStatus": "delivered"}, nil},
+		"a message of the city in the queue":       {status, map[string]string{"MessageStatus": "queued"}, nil},
+		"a message of the city that failed":        {status, map[string]string{"MessageStatus": "undelivered", "ErrorCode": "30005"}, nil},
+		"a message of another number":              {status, map[string]string{"MessageStatus": "sent", "From": "+15550001111"}, nil},
+		"a message from one desk to the next":      {status, map[string]string{"MessageStatus": "sent", "To": "1112"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			form := url.Values{"AccountSid": {account}, "MessageSid": {sid}}
@@ -252,6 +265,9 @@ func TestWhatPeopleAndStaffSend(t *testing.T) {
 			}
 			if diff := cmp.Diff(append([]complaint.Event{}, tt.want...), got); diff != "" || len(r.ledger.Problems()) > 0 {
 				t.Errorf("%v (-want +got):\n%s", r.ledger.Messages(), diff)
+			}
+			if woken := len(r.source.(channel.Waker).Woken()) == 1; woken != strings.HasPrefix(name, "a message of the city that is ") {
+				t.Errorf("woken: %t", woken)
 			}
 		})
 	}
@@ -439,7 +455,7 @@ func FuzzDeliveries(f *testing.F) {
 			}
 		}
 		tr := translator{channel: "sms", account: form.Get("AccountSid"), numbers: map[string]bool{form.Get("To"): true}, window: time.Hour, now: func() time.Time { return monday }}
-		e, err := tr.translate(form)
+		e, _, err := tr.translate(form)
 		if err != nil || e == nil {
 			return
 		}

@@ -1,6 +1,8 @@
 // Package sms receives text messages as Twilio delivers them: what citizens write to the city's numbers, and
 // the statuses of what the city sends. The sender is verified by X-Twilio-Signature before anything is made
-// of a delivery, and told of success only when the ledger has the events.
+// of a delivery, and told of success only when the ledger has the events. Twilio's list of messages is read from
+// time to time for what deliveries missed, and whenever one tells that the city sent something, as it does not
+// tell what.
 //
 // SMS has people and messages, and no cases: each event asks the ledger for its case (see complaint.Thread),
 // the one in which the person or the city last wrote within the window, else a new one.
@@ -8,12 +10,16 @@ package sms
 
 import (
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/channel/fetch"
 	"github.com/tanggap/tanggap/internal/channel/push"
 	"github.com/tanggap/tanggap/internal/field"
 )
@@ -24,6 +30,9 @@ const (
 	defaultUsualDelay        = time.Minute
 	defaultMaxBodyBytes      = 64 << 10
 	defaultRequestsPerSecond = 500
+	defaultURL               = "https://api.twilio.com"
+	defaultInterval          = 2 * time.Minute
+	defaultLookback          = 168 * time.Hour
 )
 
 // defaultOptOutKeywords are Twilio's own, without those that a citizen may well answer a question with, and
@@ -57,7 +66,7 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 		return nil, err
 	}
 	s := &source{
-		signature: signature, usualDelay: defaultUsualDelay,
+		signature: signature, usualDelay: defaultUsualDelay, woken: make(chan struct{}, 1),
 		translator: translator{
 			channel: settings.Channel, account: string(account), numbers: map[string]bool{}, optOut: map[string]bool{},
 			window: defaultCaseWindow, now: settings.Now,
@@ -87,27 +96,85 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 		perSecond = int(*spec.RequestsPerSecond)
 	}
 	s.endpoint = push.NewEndpoint(maxBody, perSecond, settings.Now)
-	return s, nil
+	return s, s.reconcile(spec.Reconcile, settings)
 }
 
-// source is one channel's endpoint. It implements channel.Pusher.
+// reconcile takes in how the list is read.
+func (s *source) reconcile(spec *v1alpha1.SMSReconcile, settings channel.Settings) error {
+	r := v1alpha1.SMSReconcile{}
+	if spec != nil {
+		r = *spec
+	}
+	if r.URL == "" {
+		r.URL = defaultURL
+	}
+	base, err := url.Parse(string(r.URL))
+	if err != nil || base.Host == "" {
+		return field.Errorf("sms.reconcile.url", "must be an absolute URL")
+	}
+	if base.Path == "" {
+		base.Path = "/" // so that a link to a path of its own compares equal
+	}
+	s.list = base.JoinPath("2010-04-01", "Accounts", s.translator.account, "Messages.json")
+	s.interval, s.lookback = duration(r.Interval, defaultInterval), duration(r.Lookback, defaultLookback)
+	config := fetch.Config{
+		Transport: settings.Transport, Authorizer: &basic{account: s.translator.account, tokens: s.signature.tokens}, Now: settings.Now, After: settings.After,
+	}
+	if r.RequestsPerMinute != nil {
+		config.RequestsPerMinute = int(*r.RequestsPerMinute)
+	}
+	s.client, err = fetch.New(config)
+	return err
+}
+
+func duration(d *metav1.Duration, fallback time.Duration) time.Duration {
+	if d == nil {
+		return fallback
+	}
+	return d.Duration
+}
+
+// source is one channel's endpoint and list.
 type source struct {
 	signature  *verifier
 	endpoint   *push.Endpoint
 	translator translator
 	usualDelay time.Duration
+
+	client *fetch.Client
+	// list is where the messages of the account are.
+	list               *url.URL
+	interval, lookback time.Duration
+	// woken has a value when the city has sent something that has not been read yet.
+	woken chan struct{}
 }
 
 // Handler implements channel.Pusher.
 func (s *source) Handler(sink channel.Sink) http.Handler { return &handler{source: s, sink: sink} }
 
-// UsualDelay implements channel.Pusher.
-func (s *source) UsualDelay() time.Duration { return s.usualDelay }
+// UsualDelay implements channel.Pusher: answers whose status nobody is told are seen when the list is read.
+func (s *source) UsualDelay() time.Duration { return max(s.usualDelay, s.interval) }
+
+// Interval implements channel.Poller.
+func (s *source) Interval() time.Duration { return s.interval }
+
+// Woken implements channel.Waker.
+func (s *source) Woken() <-chan struct{} { return s.woken }
+
+// sent notes that the city has sent something.
+func (s *source) sent() {
+	select {
+	case s.woken <- struct{}{}:
+	default:
+	}
+}
 
 // Close implements channel.Source.
-func (s *source) Close() error { return nil }
+func (s *source) Close() error { return s.client.Close() }
 
 var (
 	_ channel.Type   = Type{}
 	_ channel.Pusher = (*source)(nil)
+	_ channel.Poller = (*source)(nil)
+	_ channel.Waker  = (*source)(nil)
 )

@@ -1,15 +1,20 @@
 package webhook
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
+	"github.com/tanggap/tanggap/test/cases"
 )
 
 // TestTheManifestInTheDocumentationTakesItsSample: what the page shows works as it stands there.
@@ -61,5 +66,36 @@ func TestTheManifestInTheDocumentationTakesItsSample(t *testing.T) {
 	spec.Mapping = part.Mapping
 	if err := newType(t).Validate(spec); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestTheManifestOfAnotherGatewayOfTextMessagesTakesItsSample makes a case of a message and its answer.
+func TestTheManifestOfAnotherGatewayOfTextMessagesTakesItsSample(t *testing.T) {
+	raw, err := os.ReadFile("../../../docs/channels/sms.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(raw), "## Other gateways")
+	_, rest, _ := strings.Cut(section, "```yaml\n")
+	manifests, rest, _ := strings.Cut(rest, "```")
+	_, rest, _ = strings.Cut(rest, "```json\n")
+	body, _, found := strings.Cut(rest, "```")
+	_, manifest, _ := strings.Cut(manifests, "---\n")
+	var c v1alpha1.ComplaintChannel
+	if err := yaml.UnmarshalStrict([]byte(manifest), &c); err != nil || !found {
+		t.Fatal(err)
+	}
+	r := newRig(t, c.Spec.Source.Webhook, map[string]string{"sms-gateway/key": "change-me"})
+	mac := hmac.New(sha256.New, []byte("change-me"))
+	mac.Write([]byte(body))
+	if answer := r.post(body, "X-Signature", hex.EncodeToString(mac.Sum(nil))); answer.Code != http.StatusNoContent {
+		t.Fatalf("got %d %s", answer.Code, answer.Body)
+	}
+	if problems := r.ledger.Messages(); len(problems) > 0 {
+		t.Errorf("problems: %v", problems)
+	}
+	made := cases.Of(t, monday.Add(24*time.Hour), r.ledger.Events())
+	if len(made) != 1 || made[0].AnsweredAt == nil || !made[0].AnsweredAt.Equal(time.Date(2026, 11, 2, 3, 0, 0, 0, time.UTC)) {
+		t.Errorf("got %+v", made)
 	}
 }

@@ -729,6 +729,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: caseID
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.Expression
+    - name: caseWindow
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
     - name: events
       type:
         list:
@@ -1370,6 +1373,25 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.tanggap.tanggap.api.v1alpha1.SMSNumber
   scalar: string
+- name: com.github.tanggap.tanggap.api.v1alpha1.SMSReconcile
+  map:
+    fields:
+    - name: interval
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 2m
+    - name: lookback
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 168h
+    - name: requestsPerMinute
+      type:
+        scalar: numeric
+      default: 60
+    - name: url
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.HTTPURL
+      default: https://api.twilio.com
 - name: com.github.tanggap.tanggap.api.v1alpha1.SMSSource
   map:
     fields:
@@ -1418,6 +1440,10 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: publicURL
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.HTTPURL
+    - name: reconcile
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SMSReconcile
+      default: {}
     - name: requestsPerSecond
       type:
         scalar: numeric

@@ -4,6 +4,7 @@ package v1alpha1
 
 import (
 	apiv1alpha1 "github.com/tanggap/tanggap/api/v1alpha1"
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // EventMappingApplyConfiguration represents a declarative configuration of the EventMapping type for use
@@ -18,6 +19,10 @@ type EventMappingApplyConfiguration struct {
 	Items *apiv1alpha1.Expression `json:"items,omitempty"`
 	// caseID yields the identifier of the item's case, over `item`.
 	CaseID *apiv1alpha1.Expression `json:"caseID,omitempty"`
+	// caseWindow is for systems that have messages of people and no cases, such as a gateway of text messages:
+	// an item belongs to the case of its reporter in which either side wrote within this time, and caseID
+	// only names a case that begins. Of an answer the reporter is who gets it. Without it caseID decides alone.
+	CaseWindow *v1.Duration `json:"caseWindow,omitempty"`
 	// updatedAt yields when the item changed last, over `item`; the newest is where the next poll begins.
 	// Without it the next poll begins where this one was started.
 	UpdatedAt *apiv1alpha1.Expression `json:"updatedAt,omitempty"`
@@ -52,6 +57,14 @@ func (b *EventMappingApplyConfiguration) WithItems(value apiv1alpha1.Expression)
 // If called multiple times, the CaseID field is set to the value of the last call.
 func (b *EventMappingApplyConfiguration) WithCaseID(value apiv1alpha1.Expression) *EventMappingApplyConfiguration {
 	b.CaseID = &value
+	return b
+}
+
+// WithCaseWindow sets the CaseWindow field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CaseWindow field is set to the value of the last call.
+func (b *EventMappingApplyConfiguration) WithCaseWindow(value v1.Duration) *EventMappingApplyConfiguration {
+	b.CaseWindow = &value
 	return b
 }
 

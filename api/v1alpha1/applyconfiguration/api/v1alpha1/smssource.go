@@ -11,7 +11,8 @@ import (
 // with apply.
 //
 // SMSSource receives the text messages of the city's numbers at Twilio, on the worker's Service at
-// /hooks/<name of the channel>: what citizens write, and the statuses of what the city sends. A delivery is
+// /hooks/<name of the channel>: what citizens write, and the statuses of what the city sends. It reads the
+// list of messages from time to time for what deliveries missed and for what the city answered. A delivery is
 // answered with success only once the ledger has its events durably.
 type SMSSourceApplyConfiguration struct {
 	// publicURL is the URL that Twilio delivers to, exactly as it is set there, with its query if it has one:
@@ -32,12 +33,14 @@ type SMSSourceApplyConfiguration struct {
 	// to the same case. The default is 24h.
 	CaseWindow *v1.Duration `json:"caseWindow,omitempty"`
 	// usualDelay is how late Twilio's deliveries usually are: the channel counts as read completely up to now
-	// less this. The default is 1m.
+	// less this, or less reconcile.interval where that is longer. The default is 1m.
 	UsualDelay *v1.Duration `json:"usualDelay,omitempty"`
 	// maxBodyBytes of a delivery; the default is 65536.
 	MaxBodyBytes *int32 `json:"maxBodyBytes,omitempty"`
 	// requestsPerSecond at most, beyond which deliveries are answered 429; the default is 500.
 	RequestsPerSecond *int32 `json:"requestsPerSecond,omitempty"`
+	// reconcile says how the list of messages is read.
+	Reconcile *SMSReconcileApplyConfiguration `json:"reconcile,omitempty"`
 }
 
 // SMSSourceApplyConfiguration constructs a declarative configuration of the SMSSource type for use with
@@ -124,5 +127,13 @@ func (b *SMSSourceApplyConfiguration) WithMaxBodyBytes(value int32) *SMSSourceAp
 // If called multiple times, the RequestsPerSecond field is set to the value of the last call.
 func (b *SMSSourceApplyConfiguration) WithRequestsPerSecond(value int32) *SMSSourceApplyConfiguration {
 	b.RequestsPerSecond = &value
+	return b
+}
+
+// WithReconcile sets the Reconcile field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Reconcile field is set to the value of the last call.
+func (b *SMSSourceApplyConfiguration) WithReconcile(value *SMSReconcileApplyConfiguration) *SMSSourceApplyConfiguration {
+	b.Reconcile = value
 	return b
 }
