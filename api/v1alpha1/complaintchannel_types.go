@@ -32,7 +32,7 @@ type ComplaintChannel struct {
 
 // ComplaintChannelSpec is the channel.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.worker) || !has(self.worker.replicas) || self.worker.replicas <= 1 || self.source.type in ['webhook', 'whatsapp', 'sms', 'meta'] || (has(self.source.telegram) && has(self.source.telegram.webhook)) || has(self.source.emergency112) && self.source.emergency112.arrival.type == 'Webhook'",message="worker.replicas: a source that is polled has one reader, so at most 1"
+// +kubebuilder:validation:XValidation:rule="!has(self.worker) || !has(self.worker.replicas) || self.worker.replicas <= 1 || self.source.type in ['webhook', 'whatsapp', 'sms', 'meta'] || (has(self.source.x) && has(self.source.x.webhook)) || (has(self.source.telegram) && has(self.source.telegram.webhook)) || has(self.source.emergency112) && self.source.emergency112.arrival.type == 'Webhook'",message="worker.replicas: a source that is polled has one reader, so at most 1"
 type ComplaintChannelSpec struct {
 	// source is where the complaints come from.
 	// +required
@@ -129,7 +129,7 @@ type ChannelSource struct {
 	// open311 polls an Open311 GeoReport v2 server.
 	// +optional
 	Open311 *Open311Source `json:"open311,omitempty"`
-	// x polls the mentions and the posts of an account on X (Twitter).
+	// x reads the mentions and the posts of an account on X (Twitter).
 	// +optional
 	X *XSource `json:"x,omitempty"`
 	// whatsapp receives the messages of business phone numbers on WhatsApp, by the Cloud API.
@@ -162,6 +162,8 @@ func (s *ChannelSource) Pushed() bool {
 	switch s.Type {
 	case SourceWebhook, SourceWhatsApp, SourceSMS, SourceMeta:
 		return true
+	case SourceX:
+		return s.X != nil && s.X.Webhook != nil
 	case SourceTelegram:
 		return s.Telegram != nil && s.Telegram.Webhook != nil
 	case SourceEmergency112:

@@ -1,6 +1,11 @@
 package v1alpha1
 
-// XSource polls an account on X (Twitter) by the X API v2: the posts that mention it and its own.
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// XSource reads an account on X (Twitter) by the X API v2: the posts that mention it and its own. It asks for
+// them, or is delivered to where webhook is set, and then asks for what was missed.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.agencyUserIDs) || !(self.userID in self.agencyUserIDs)",message="agencyUserIDs: names further accounts; the one of userID answers in any case"
 type XSource struct {
@@ -25,10 +30,34 @@ type XSource struct {
 	// +optional
 	// +kubebuilder:default={}
 	Polling *Polling `json:"polling,omitempty"`
+	// webhook has X deliver posts to the worker's Service at /hooks/<name of the channel>, by the X Activity API;
+	// the timelines are then read every webhook.checkInterval for what was missed, and polling.interval means
+	// nothing.
+	// +optional
+	Webhook *XWebhook `json:"webhook,omitempty"`
 	// reply allows answers to be sent through Tanggap, as the account of userID; without it none is. X sells
 	// each post that is made.
 	// +optional
 	Reply *XReply `json:"reply,omitempty"`
+}
+
+// XWebhook has X deliver posts by the X Activity API.
+type XWebhook struct {
+	DeliveryLimits `json:",inline"`
+	// consumerSecretSecretRefs name the keys with the consumer secret of the app (its API key secret), by which X
+	// signs deliveries and is shown that the address is yours; any may match, so that it can be changed. The
+	// first answers X's challenge.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=4
+	ConsumerSecretSecretRefs []SecretKeyReference `json:"consumerSecretSecretRefs,omitempty"`
+	// checkInterval is how often X is asked whether it delivers, and the timelines are read for what was
+	// missed. The default is 1h.
+	// +optional
+	// +kubebuilder:default="1h"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('24h')",message="must be between 1m and 24h"
+	CheckInterval *metav1.Duration `json:"checkInterval,omitempty"`
 }
 
 // XReply is what answers are sent with: the keys of an app and the tokens by which the account of userID

@@ -159,10 +159,11 @@ func goodManifests() map[string]badManifest {
 	maps.Copy(all, goodEmail())
 	maps.Copy(all, goodFiles())
 	maps.Copy(all, map[string]badManifest{
-		"a polled channel":                            {manifest: channel},
-		"a pushed channel":                            {manifest: webhook},
-		"an Open311 channel":                          {manifest: open311},
-		"an account on X":                             {manifest: xAccount},
+		"a polled channel":   {manifest: channel},
+		"a pushed channel":   {manifest: webhook},
+		"an Open311 channel": {manifest: open311},
+		"an account on X":    {manifest: xAccount},
+		"an account on X with a webhook and many workers": {manifest: xAccount, patch: `spec: {worker: {replicas: 3}, source: {x: {webhook: {consumerSecretSecretRefs: [{name: x, key: secret}]}}}}`},
 		"a bot on Telegram":                           {manifest: telegramBot},
 		"a bot on Telegram with a group of the staff": {manifest: telegramBot, patch: telegramPatch(`staffGroupID: "-1001234567890"`)},
 		"a WhatsApp channel":                          {manifest: whatsapp},
@@ -271,6 +272,10 @@ func badChannels() map[string]badManifest {
 		"X at no URL":                               {xAccount, xPatch(`url: api.x.com`), "must be an absolute URL"},
 		"X with the member of another":              {xAccount, `spec: {source: {open311: {url: "https://a.example"}}}`, "open311 must be set when type is open311, and only then"},
 		"X without its member":                      {xAccount, `spec: {source: {x: null}}`, "x must be set when type is x, and only then"},
+		"posts that nobody signed":                  {xAccount, xPatch(`webhook: {consumerSecretSecretRefs: []}`), "should have at least 1 items"},
+		"a webhook of X without a secret":           {xAccount, xPatch(`webhook: {}`), "spec.source.x.webhook.consumerSecretSecretRefs"},
+		"five consumer secrets":                     {xAccount, xPatch(`webhook: {consumerSecretSecretRefs: [{name: a, key: a}, {name: a, key: b}, {name: a, key: c}, {name: a, key: d}, {name: a, key: e}]}`), "must have at most 4 items"},
+		"X asked all the time beside a webhook":     {xAccount, xPatch(`webhook: {checkInterval: 1s, consumerSecretSecretRefs: [{name: a, key: a}]}`), "must be between 1m and 24h"},
 		"two readers of an account on X":            {xAccount, `spec: {worker: {replicas: 2}}`, "a source that is polled has one reader"},
 		"a bot on Telegram without a token":         {telegramBot, telegramPatch(`botTokenSecretRef: null`), "spec.source.telegram.botTokenSecretRef"},
 		"a token instead of a reference":            {telegramBot, telegramPatch(`botToken: "123456:abc"`), `unknown field "spec.source.telegram.botToken"`},

@@ -190,6 +190,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.XReplyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("XSource"):
 		return &apiv1alpha1.XSourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("XWebhook"):
+		return &apiv1alpha1.XWebhookApplyConfiguration{}
 
 	}
 	return nil

@@ -12,21 +12,28 @@ import (
 // attributePlace is the place that the author attached to a post, as X calls it.
 const attributePlace = "place"
 
+// conversations tell which of them the city began.
+type conversations interface {
+	// ours reports whether the city began the conversation, began notes that it did.
+	ours(conversation id) bool
+	began(conversation id)
+}
+
 // events are what a post says has happened; none for a post that is neither a complaint nor an answer.
 // Reading it again gives events of the same identifiers.
-func (p *poll) events(post *post) []complaint.Event {
+func (s *source) events(post *post, known conversations) []complaint.Event {
 	if post.refers("retweeted") != "" {
 		return nil
 	}
 	conversation, _ := parseID(post.ConversationID) // checked when it was parsed
-	official := slices.Contains(p.agencies, post.AuthorID)
+	official := s.city(post.AuthorID)
 	replied := post.refers("replied_to")
 	switch {
 	case replied == "" && official:
-		p.cursor.began(post.first())
+		known.began(post.first())
 		return nil
-	case replied == post.ConversationID && slices.Contains(p.agencies, post.InReplyToUserID):
-		p.cursor.began(conversation)
+	case replied == post.ConversationID && s.city(post.InReplyToUserID):
+		known.began(conversation)
 	}
 	citizen, e := post.AuthorID, complaint.Event{Kind: complaint.KindReceived, Actor: complaint.ActorCitizen}
 	if official {
@@ -36,14 +43,17 @@ func (p *poll) events(post *post) []complaint.Event {
 	if replied == "" {
 		e.CaseID = post.first().String()
 	}
-	if p.cursor.ours(conversation) {
-		if citizen == "" || slices.Contains(p.agencies, citizen) {
+	if known.ours(conversation) {
+		if citizen == "" || s.city(citizen) {
 			return nil // the city goes on with a post of its own; it answers nobody
 		}
 		e.CaseID += "/" + citizen
 	}
 	return post.versions(e)
 }
+
+// city reports whether an account is one of the city's.
+func (s *source) city(account string) bool { return slices.Contains(s.agencies, account) }
 
 // versions completes the event of a post, and adds that it was edited if it was.
 func (p *post) versions(e complaint.Event) []complaint.Event {

@@ -125,7 +125,7 @@ func (p *poll) take(got page, w *window) []complaint.Event {
 		if w.Oldest == 0 || post.number < w.Oldest {
 			w.Oldest = post.number
 		}
-		events = append(events, p.events(post)...)
+		events = append(events, p.events(post, &p.cursor)...)
 	}
 	return events
 }

@@ -94,6 +94,9 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 			return nil, err
 		}
 	}
+	if spec.Webhook != nil {
+		return s.deliveredTo(spec.Webhook, settings)
+	}
 	return s, nil
 }
 

@@ -89,6 +89,21 @@ func (p *post) first() id {
 	return p.number
 }
 
+// place is one that authors attach to posts.
+type place struct {
+	ID       string `json:"id"`
+	FullName string `json:"full_name"`
+}
+
+// placed notes the name of the post's place.
+func (p *post) placed(places []place) {
+	for i := range places {
+		if p.Geo != nil && places[i].ID == p.Geo.PlaceID {
+			p.place = places[i].FullName
+		}
+	}
+}
+
 // page is one answer, newest posts first.
 type page struct {
 	posts []post
@@ -102,10 +117,7 @@ type page struct {
 type answer struct {
 	Data     []json.RawMessage `json:"data"`
 	Includes struct {
-		Places []struct {
-			ID       string `json:"id"`
-			FullName string `json:"full_name"`
-		} `json:"places"`
+		Places []place `json:"places"`
 	} `json:"includes"`
 	Meta *struct {
 		NextToken string `json:"next_token"`
@@ -124,10 +136,6 @@ func parse(body []byte) (page, error) {
 	if a.Meta == nil {
 		return page{}, a.problem()
 	}
-	places := map[string]string{}
-	for _, p := range a.Includes.Places {
-		places[p.ID] = p.FullName
-	}
 	result := page{next: a.Meta.NextToken, posts: make([]post, 0, len(a.Data))}
 	for _, raw := range a.Data {
 		var p post
@@ -135,9 +143,7 @@ func parse(body []byte) (page, error) {
 			result.odd++
 			continue
 		}
-		if p.Geo != nil {
-			p.place = places[p.Geo.PlaceID]
-		}
+		p.placed(a.Includes.Places)
 		result.posts = append(result.posts, p)
 	}
 	return result, nil

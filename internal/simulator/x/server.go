@@ -74,6 +74,7 @@ type Server struct {
 	fail    []int
 	asked   []string
 	after   func(request int)
+	hooks   hooks
 }
 
 // New makes a server without posts.
@@ -192,6 +193,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) (n int) {
 	switch {
 	case r.Header.Get("Authorization") != "Bearer "+s.options.Token:
 		problem(w, http.StatusUnauthorized, "Unauthorized")
+		return n
+	case r.URL.Path == "/2/webhooks" || r.URL.Path == "/2/activity/subscriptions":
+		s.webhooks(w, endpoint, r.URL.Query().Get("pagination_token"))
 		return n
 	case len(parts) != 4 || parts[0] != "2" || parts[1] != "users" || endpoint != "mentions" && endpoint != "tweets":
 		problem(w, http.StatusNotFound, "Not Found")

@@ -1854,8 +1854,36 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: userID
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.XUserID
+    - name: webhook
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.XWebhook
 - name: com.github.tanggap.tanggap.api.v1alpha1.XUserID
   scalar: string
+- name: com.github.tanggap.tanggap.api.v1alpha1.XWebhook
+  map:
+    fields:
+    - name: checkInterval
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 1h
+    - name: consumerSecretSecretRefs
+      type:
+        list:
+          elementType:
+            namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+          elementRelationship: atomic
+    - name: maxBodyBytes
+      type:
+        scalar: numeric
+      default: 1048576
+    - name: requestsPerSecond
+      type:
+        scalar: numeric
+      default: 500
+    - name: usualDelay
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 1m
 - name: io.k8s.apimachinery.pkg.api.resource.Quantity
   scalar: untyped
   list:

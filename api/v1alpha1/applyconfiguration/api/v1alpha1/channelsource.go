@@ -19,7 +19,7 @@ type ChannelSourceApplyConfiguration struct {
 	Webhook *WebhookSourceApplyConfiguration `json:"webhook,omitempty"`
 	// open311 polls an Open311 GeoReport v2 server.
 	Open311 *Open311SourceApplyConfiguration `json:"open311,omitempty"`
-	// x polls the mentions and the posts of an account on X (Twitter).
+	// x reads the mentions and the posts of an account on X (Twitter).
 	X *XSourceApplyConfiguration `json:"x,omitempty"`
 	// whatsapp receives the messages of business phone numbers on WhatsApp, by the Cloud API.
 	WhatsApp *WhatsAppSourceApplyConfiguration `json:"whatsapp,omitempty"`

@@ -9,7 +9,8 @@ import (
 // XSourceApplyConfiguration represents a declarative configuration of the XSource type for use
 // with apply.
 //
-// XSource polls an account on X (Twitter) by the X API v2: the posts that mention it and its own.
+// XSource reads an account on X (Twitter) by the X API v2: the posts that mention it and its own. It asks for
+// them, or is delivered to where webhook is set, and then asks for what was missed.
 type XSourceApplyConfiguration struct {
 	// url of the API; the default is https://api.x.com.
 	URL *apiv1alpha1.HTTPURL `json:"url,omitempty"`
@@ -23,6 +24,10 @@ type XSourceApplyConfiguration struct {
 	BearerTokenSecretRef *SecretKeyReferenceApplyConfiguration `json:"bearerTokenSecretRef,omitempty"`
 	// polling says how often the source is read.
 	Polling *PollingApplyConfiguration `json:"polling,omitempty"`
+	// webhook has X deliver posts to the worker's Service at /hooks/<name of the channel>, by the X Activity API;
+	// the timelines are then read every webhook.checkInterval for what was missed, and polling.interval means
+	// nothing.
+	Webhook *XWebhookApplyConfiguration `json:"webhook,omitempty"`
 	// reply allows answers to be sent through Tanggap, as the account of userID; without it none is. X sells
 	// each post that is made.
 	Reply *XReplyApplyConfiguration `json:"reply,omitempty"`
@@ -73,6 +78,14 @@ func (b *XSourceApplyConfiguration) WithBearerTokenSecretRef(value *SecretKeyRef
 // If called multiple times, the Polling field is set to the value of the last call.
 func (b *XSourceApplyConfiguration) WithPolling(value *PollingApplyConfiguration) *XSourceApplyConfiguration {
 	b.Polling = value
+	return b
+}
+
+// WithWebhook sets the Webhook field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Webhook field is set to the value of the last call.
+func (b *XSourceApplyConfiguration) WithWebhook(value *XWebhookApplyConfiguration) *XSourceApplyConfiguration {
+	b.Webhook = value
 	return b
 }
 
