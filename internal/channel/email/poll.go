@@ -44,6 +44,7 @@ func (s *source) Poll(ctx context.Context, saved json.RawMessage, sink channel.S
 // ready has a session that works.
 func (s *source) ready(ctx context.Context) error {
 	if s.session != nil {
+		s.session.conn.expect(true) // where the server knows no IDLE
 		s.session.wakeUp()
 		if s.session.client.Noop().Wait() == nil {
 			return nil
@@ -346,8 +347,11 @@ func (s *source) watch(ctx context.Context, first *feed) error {
 	}
 	if data.UIDValidity == first.position.Validity && first.next > 0 && data.UIDNext > first.next {
 		s.arrived() // since it was looked at
-		return nil
+	} else {
+		s.session.idle()
 	}
-	s.session.idle()
+	if s.session.idling == nil {
+		s.session.conn.expect(false)
+	}
 	return nil
 }

@@ -377,6 +377,32 @@ func TestTheServersWordOfANewMessageWakesTheSource(t *testing.T) {
 	}
 }
 
+// TestAConnectionThatSaysNothingIsGivenUp: between polls it may be silent, and when it is asked it may not be for long.
+func TestAConnectionThatSaysNothingIsGivenUp(t *testing.T) {
+	r := newRig(t, email.Options{})
+	r.silence = 2 * time.Second
+	r.polled()
+	r.server.Stall()
+	r.server.Arrive(question(1), monday)
+	r.polled() // with another one
+	if len(r.ledger.Events()) != 1 || r.dialled != 2 {
+		t.Errorf("%d events, dialled %d times", len(r.ledger.Events()), r.dialled)
+	}
+	r.ledger.Fault = func(int) (before, after error) {
+		r.server.Stall() // in the middle of a poll
+		return nil, nil
+	}
+	r.server.Arrive(question(2), monday)
+	if err := r.poll(); reason(err) != "Timeout" {
+		t.Errorf("got %v", err)
+	}
+	r.ledger.Fault = nil
+	r.polled()
+	if len(r.ledger.Events()) != 2 || r.dialled != 3 {
+		t.Errorf("%d events, dialled %d times", len(r.ledger.Events()), r.dialled)
+	}
+}
+
 func TestMailboxesOfSeveralDesks(t *testing.T) {
 	r := newRig(t, email.Options{})
 	r.server.Create("Lurah")

@@ -45,6 +45,8 @@ type rig struct {
 	// transport carries the requests for tokens.
 	transport http.RoundTripper
 	source    channel.Source
+	// silence is how long the server may say nothing; 0 is as usual.
+	silence time.Duration
 }
 
 func ref(key string) v1alpha1.SecretKeyReference {
@@ -117,6 +119,9 @@ func (r *rig) poll() error {
 			r.t.Fatal(err)
 		}
 		r.source = source
+		if r.silence > 0 {
+			useSilence(source, r.silence)
+		}
 		r.t.Cleanup(func() { _ = source.Close() })
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
@@ -131,6 +136,9 @@ func (r *rig) polled() {
 		r.t.Fatal(err)
 	}
 }
+
+// useSilence has a source give up a server earlier.
+func useSilence(s channel.Source, d time.Duration) { s.(*source).silence = d }
 
 // restart begins anew with what the ledger has, as another worker does.
 func (r *rig) restart() {

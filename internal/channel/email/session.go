@@ -23,7 +23,7 @@ const connectTimeout = 30 * time.Second
 // session is a connection that has logged in.
 type session struct {
 	client *imapclient.Client
-	host   string
+	conn   *patient
 	// examined is the mailbox that the server looks at now.
 	examined string
 	idling   *imapclient.IdleCommand
@@ -33,10 +33,12 @@ type session struct {
 func (s *source) connect(ctx context.Context, arrived func()) (*session, error) {
 	limited, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	conn, err := s.dial(limited, "tcp", s.server)
+	dialled, err := s.dial(limited, "tcp", s.server)
 	if err != nil {
 		return nil, fetch.Unreached(ctx, s.host, err)
 	}
+	conn := &patient{Conn: dialled, silence: s.silence}
+	conn.expect(true)
 	// The library knows no context: closing the connection ends whatever waits for it.
 	stop := context.AfterFunc(limited, func() { _ = conn.Close() })
 	defer stop()
@@ -61,7 +63,7 @@ func (s *source) connect(ctx context.Context, arrived func()) (*session, error) 
 		_ = client.Close()
 		return nil, err
 	}
-	return &session{client: client, host: s.host}, nil
+	return &session{client: client, conn: conn}, nil
 }
 
 // login authenticates in the way of the specification.
@@ -100,6 +102,9 @@ func temporary(code imap.ResponseCode) bool {
 // failure puts an error of the library into words of this package: what a server says may hold anything.
 func (s *source) failure(ctx context.Context, err error, otherwise string) error {
 	refusal, ok := errors.AsType[*imap.Error](err)
+	if s.session != nil && s.session.conn.silent() {
+		return &channel.Error{Reason: ledgerapi.ReasonTimeout, Message: s.host + " did not answer in time"}
+	}
 	if !ok {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || otherwise == "" {
 			return fetch.Unreached(ctx, s.host, err)
@@ -139,6 +144,7 @@ func (c *session) idle() {
 	// One that cannot is polled all the same.
 	if command, err := c.client.Idle(); err == nil {
 		c.idling = command
+		c.conn.expect(false)
 	}
 }
 
@@ -149,6 +155,7 @@ func (c *session) wakeUp() {
 	}
 	command := c.idling
 	c.idling = nil
+	c.conn.expect(true)
 	if command.Close() == nil {
 		_ = command.Wait() // the next command finds out
 	}

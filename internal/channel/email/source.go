@@ -59,8 +59,8 @@ func (t Type) Open(settings channel.Settings) (channel.Source, error) {
 		mailboxes: spec.Mailboxes, sent: spec.SentMailbox,
 		translator: translator{channel: settings.Channel, domains: spec.Staff.Domains, addresses: spec.Staff.Addresses, server: spec.AuthservID},
 		interval:   defaultInterval, lookback: defaultLookback, maxPages: defaultMaxPages, maxMessage: defaultMaxMessageBytes,
-		woken: make(chan struct{}, 1),
-		now:   settings.Now, logger: settings.Logger,
+		woken: make(chan struct{}, 1), silence: silence,
+		now: settings.Now, logger: settings.Logger,
 	}
 	sum := sha256.Sum256([]byte(spec.Host + "\n" + string(user)))
 	s.account = hex.EncodeToString(sum[:8])
@@ -152,6 +152,7 @@ type source struct {
 	interval, lookback time.Duration
 	maxPages           int
 	maxMessage         int64
+	silence            time.Duration
 	now                func() time.Time
 	logger             *slog.Logger
 

@@ -43,13 +43,14 @@ type Options struct {
 type Server struct {
 	options Options
 
-	mu    sync.Mutex
-	user  *imapmemserver.User
-	kept  map[string][]kept
-	asked []string
-	fail  []imap.Error
-	conns map[net.Conn]bool
-	limit int
+	mu      sync.Mutex
+	user    *imapmemserver.User
+	kept    map[string][]kept
+	asked   []string
+	fail    []imap.Error
+	conns   map[net.Conn]bool
+	limit   int
+	stalled map[net.Conn]bool
 }
 
 // kept is a message as it was put in.
@@ -151,6 +152,13 @@ func (s *Server) Fail(refusals ...imap.Error) {
 	s.fail = append(s.fail, refusals...)
 }
 
+// Stall has the connections that there are say nothing any more, as when a firewall has forgotten them.
+func (s *Server) Stall() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stalled = maps.Clone(s.conns)
+}
+
 // CutAfter breaks the connection in the middle of the answer, so many bytes after now; 0 lets them be.
 func (s *Server) CutAfter(bytes int) {
 	s.mu.Lock()
@@ -228,13 +236,16 @@ type tracked struct {
 // Write implements net.Conn; it breaks the connection where that is wanted.
 func (t *tracked) Write(b []byte) (int, error) {
 	t.server.mu.Lock()
-	limit := t.server.limit
+	stalled, limit := t.server.stalled[net.Conn(t)], t.server.limit
 	if limit > 0 {
 		if t.server.limit -= len(b); t.server.limit <= 0 {
 			t.server.limit = 0
 		}
 	}
 	t.server.mu.Unlock()
+	if stalled {
+		return len(b), nil
+	}
 	if limit > 0 && len(b) >= limit {
 		n, _ := t.Conn.Write(b[:limit])
 		_ = t.Conn.Close() // that is what it is for
