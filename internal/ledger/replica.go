@@ -15,6 +15,8 @@ const (
 	// staleAfter is how long a replica may go without having seen the storage before it no longer says
 	// what it knows: others may have gone on.
 	staleAfter = 3 * time.Second
+	// watchEvery is how often the replica that watches says so.
+	watchEvery = time.Second
 	// takeOver is how long the replica that watches may be silent before another one does.
 	takeOver = 3 * time.Second
 	// maxLives bounds the memory of which replicas have written.
@@ -69,7 +71,9 @@ func (l *Ledger) catchUp(ctx context.Context, r store.Reader) error {
 		return err
 	}
 	if head.Revision == l.revision {
-		l.synced(nil)
+		if l.shared {
+			l.synced(nil)
+		}
 		return nil
 	}
 	since := l.revision

@@ -175,7 +175,7 @@ func (t *transaction) flushSettings(ctx context.Context) error {
 			return err
 		}
 	}
-	if t.looked && t.shared {
+	if t.looked && t.shared && (t.tx.wrote || t.before.watch.Holder != t.life || t.at.Sub(fromMicros(t.before.watch.Watermark)) >= watchEvery) {
 		t.watch = &watch{Holder: t.life, Watermark: micros(t.at)}
 	}
 	if t.watch != nil {

@@ -36,8 +36,12 @@ type ledgerStub struct {
 	hang    bool
 	refuse  error
 	changed chan struct{}
+	// gap has the next answer begin elsewhere, as if an answer before it had been lost.
+	gap bool
 
 	asked, put int
+	// whole is how often everything was asked for.
+	whole int
 }
 
 func newStub() *ledgerStub {
@@ -72,6 +76,9 @@ func (s *ledgerStub) requests() int {
 func (s *ledgerStub) Summary(ctx context.Context, after ledgerapi.Position, wait time.Duration) (*ledgerapi.Summary, error) {
 	s.mu.Lock()
 	s.asked++
+	if after == (ledgerapi.Position{}) {
+		s.whole++
+	}
 	s.mu.Unlock()
 	over, limit := time.After(wait), time.After(wait+requestTimeout)
 	for {
@@ -85,6 +92,11 @@ func (s *ledgerStub) Summary(ctx context.Context, after ledgerapi.Position, wait
 		case state.Sequence != after.Sequence:
 			// A stub that remembers nothing says that every channel has changed.
 			state.At, state.Since = time.Now(), after.Sequence
+			s.mu.Lock()
+			if s.gap {
+				state.Since, s.gap = after.Sequence+1, false
+			}
+			s.mu.Unlock()
 			return &state, nil
 		}
 		select {
@@ -246,6 +258,41 @@ func TestWhatAWorkerReportsShowsAtOnceAndFiguresInTheirTime(t *testing.T) {
 		want(t, "a worker that fell silent", b.channels.take(), []string{"dsw"})
 		if view, _ := b.set.Channel(key, "dsw"); view.Reported || view.FiguresKnown || view.LedgerSilent {
 			t.Errorf("shown is %+v", view)
+		}
+	})
+}
+
+func TestChangesThatDoNotFitAreNotTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		b.stub.change(report(3))
+		b.connect(t)
+		pass(time.Second)
+		for n := range int64(5) {
+			b.stub.change(report(4 + n))
+			pass(time.Second)
+			if got := b.set.Export()[0].Summary.Channels["dsw"].Unanswered; got != 4+n {
+				t.Errorf("%d are unanswered, want %d", got, 4+n)
+			}
+		}
+		if b.stub.whole != 1 {
+			t.Errorf("everything was asked for %d times, want once", b.stub.whole)
+		}
+		b.stub.mu.Lock()
+		b.stub.gap = true
+		b.stub.mu.Unlock()
+		before := b.set.Export()[0].Summary
+		b.stub.change(func(s *ledgerapi.Summary) { report(9)(s); s.Channels["112"] = ledgerapi.ChannelSummary{} })
+		pass(100 * time.Millisecond)
+		if after := b.set.Export()[0].Summary; after != before {
+			t.Errorf("taken over: %+v", after)
+		}
+		pass(time.Second)
+		if got := b.set.Export()[0].Summary.Channels["dsw"].Unanswered; got != 9 || b.stub.whole != 2 {
+			t.Errorf("%d are unanswered after everything was asked for %d times, want 9 after 2", got, b.stub.whole)
+		}
+		if len(before.Channels) != 1 {
+			t.Errorf("what was exported has changed: %+v", before)
 		}
 	})
 }

@@ -70,6 +70,10 @@ func New(l *ledger.Ledger, reviewer TokenReviewer, log *slog.Logger) *Server {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if s.ledger.Current() != nil {
+		// Another replica may have the storage: who asks again makes a connection anew.
+		w.Header().Set("Connection", "close")
+	}
 	s.mux.ServeHTTP(w, r)
 }
 
