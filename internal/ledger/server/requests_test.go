@@ -3,8 +3,10 @@ package server
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 
@@ -118,6 +120,46 @@ func TestHealthTellsReadinessAndTheProcess(t *testing.T) {
 	if _, body := get("/metrics"); !strings.Contains(body, "tanggap_ledger_transactions_total") || !strings.Contains(body, "tanggap_ledger_storage_up 1") ||
 		!strings.Contains(body, "tanggap_ledger_watches 1") || !strings.Contains(body, "tanggap_ledger_revision") {
 		t.Errorf("/metrics lacks the ledger's own:\n%s", body)
+	}
+}
+
+func TestAReplicaThatHasLostTheStorageSendsClientsToAnother(t *testing.T) {
+	s, storage := newSiteOn(t, true)
+	operator := s.operator(t)
+	if _, err := operator.PutPolicy(t.Context(), sitePolicy()); err != nil {
+		t.Fatal(err)
+	}
+	h := NewHealth(s.ledger)
+	h.SetReady(true)
+	ready := func() bool {
+		w := newRecorder()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.ServeHTTP(w, req)
+		return w.status == http.StatusOK
+	}
+	reused := false
+	read := func() error {
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { reused = c.Reused }})
+		_, err := operator.Summary(ctx, ledgerapi.Position{}, 0)
+		return err
+	}
+	if err := read(); err != nil || !reused || !ready() {
+		t.Errorf("With the storage: error %v, connection reused %v, ready %v", err, reused, ready())
+	}
+	storage.fail(errors.New("no route to host"))
+	waitFor(t, "the replica to be unready", func() bool { return !ready() })
+	wantStatus(t, "The summary of a replica that has lost the storage", http.StatusServiceUnavailable, read())
+	waitFor(t, "a connection of its own for each request", func() bool {
+		wantStatus(t, "The summary still", http.StatusServiceUnavailable, read())
+		return !reused
+	})
+	storage.fail(nil)
+	waitFor(t, "the replica to be ready", ready)
+	if err := read(); err != nil {
+		t.Errorf("With the storage again: %v", err)
 	}
 }
 

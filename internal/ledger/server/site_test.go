@@ -54,9 +54,14 @@ type site struct {
 // fragile is a store that can be made to fail.
 type fragile struct {
 	store.Store
-	mu  sync.Mutex
-	err error
+	// shared says that other replicas may have the storage.
+	shared bool
+	mu     sync.Mutex
+	err    error
 }
+
+// Exclusive implements store.Store.
+func (f *fragile) Exclusive() bool { return !f.shared }
 
 func (f *fragile) fail(err error) {
 	f.mu.Lock()
@@ -64,17 +69,34 @@ func (f *fragile) fail(err error) {
 	f.err = err
 }
 
-func (f *fragile) Update(ctx context.Context, do func(store.Tx) error) error {
+func (f *fragile) failing() error {
 	f.mu.Lock()
-	err := f.err
-	f.mu.Unlock()
-	if err != nil {
+	defer f.mu.Unlock()
+	return f.err
+}
+
+func (f *fragile) Update(ctx context.Context, do func(store.Tx) error) error {
+	if err := f.failing(); err != nil {
 		return err
 	}
 	return f.Store.Update(ctx, do)
 }
 
+// View fails where the storage is elsewhere; a file that takes nothing can still be read.
+func (f *fragile) View(ctx context.Context, do func(store.Reader) error) error {
+	if err := f.failing(); f.shared && err != nil {
+		return err
+	}
+	return f.Store.View(ctx, do)
+}
+
 func newSite(t *testing.T) (*site, *fragile) {
+	t.Helper()
+	return newSiteOn(t, false)
+}
+
+// newSiteOn is a site whose storage other replicas may have, or not.
+func newSiteOn(t *testing.T, shared bool) (*site, *fragile) {
 	t.Helper()
 	dir := t.TempDir()
 	storage, err := sqlite.Open(dir+"/data", sqlite.Options{})
@@ -82,7 +104,7 @@ func newSite(t *testing.T) (*site, *fragile) {
 		t.Fatal(err)
 	}
 	s := &site{dir: dir, ca: tlstest.New(t)}
-	f := &fragile{Store: storage}
+	f := &fragile{Store: storage, shared: shared}
 	if s.ledger, err = ledger.Open(t.Context(), ledger.Options{Store: f}); err != nil {
 		t.Fatal(err)
 	}
