@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"time"
 
@@ -30,6 +29,7 @@ type ledgerFlags struct {
 	storage              storageFlags
 	files                server.Files
 	pseudonymKey         string
+	adminSocket          string
 	kubeconfig           string
 	pprofListen          string
 	logLevel             string
@@ -55,6 +55,7 @@ func newLedgerCommand() *cobra.Command {
 	flags.StringVar(&f.files.Key, "tls-key", "", "PEM file with the certificate's key (required)")
 	flags.StringVar(&f.files.ClientCA, "client-ca", "", "PEM file with the CA of the operator's client certificate (required)")
 	flags.StringVar(&f.pseudonymKey, "pseudonym-key", "", "file with the key of reporters' pseudonyms, earlier keys on the lines after it; without it no pseudonyms are kept")
+	flags.StringVar(&f.adminSocket, "admin-socket", "", "path of a socket for who is in the ledger's own pod, by which a reporter is erased; without it there is none")
 	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig for reviewing tokens; by default KUBECONFIG, ~/.kube/config or the Pod's service account")
 	flags.StringVar(&f.pprofListen, "pprof-listen", "", pprofUsage)
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -63,7 +64,7 @@ func newLedgerCommand() *cobra.Command {
 			panic(err) // a flag of this name was not defined above
 		}
 	}
-	command.AddCommand(newLedgerVerifyCommand(), newLedgerExportCommand(), newLedgerImportCommand())
+	command.AddCommand(newLedgerVerifyCommand(), newLedgerExportCommand(), newLedgerImportCommand(), newLedgerEraseCommand())
 	return command
 }
 
@@ -110,17 +111,44 @@ func runLedger(ctx context.Context, f ledgerFlags) (err error) {
 	if err != nil {
 		return errors.Join(err, api.Close(), probes.Close())
 	}
+	admin, err := listenAdmin(ctx, f.adminSocket)
+	if err != nil {
+		return errors.Join(err, api.Close(), probes.Close())
+	}
 	log.LogAttrs(ctx, slog.LevelInfo, "Started the ledger",
 		slog.String("api", api.Addr().String()), slog.String("probes", probes.Addr().String()), pprofAttribute(profiles))
-	err = serveLedger(ctx, l, api, probes, server.New(l, reviewer, log), tlsConfig, log)
+	err = serveLedger(ctx, l, listeners{api, probes, admin}, server.New(l, reviewer, log), tlsConfig, log)
 	log.Info("Stopped the ledger")
 	return err
+}
+
+// listeners are where a ledger listens; admin may be nil.
+type listeners struct{ api, probes, admin net.Listener }
+
+// listenAdmin listens at a socket that nobody but the ledger's own user can open; nil without a path.
+func listenAdmin(ctx context.Context, path string) (net.Listener, error) {
+	if path == "" {
+		return nil, nil
+	}
+	// A process that was killed leaves its socket behind.
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("making the admin socket: %w", err)
+	}
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("making the admin socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("making the admin socket: %w", err), listener.Close())
+	}
+	return listener, nil
 }
 
 // serveLedger runs the ledger and its servers until ctx ends. They stop in the order in which they need
 // each other: first the API, whose requests wait for the ledger, then the ledger, then the probes.
 func serveLedger(
-	ctx context.Context, l *ledger.Ledger, api, probes net.Listener, handler http.Handler, config *tls.Config, log *slog.Logger,
+	ctx context.Context, l *ledger.Ledger, at listeners, handler *server.Server, config *tls.Config, log *slog.Logger,
 ) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -133,8 +161,14 @@ func serveLedger(
 	group.Go(func() error { l.Maintain(ctx); return nil })
 	group.Go(func() error {
 		defer cancel()
-		return server.Serve(probing, probes, health, nil, log)
+		return server.Serve(probing, at.probes, health, nil, log)
 	})
+	if at.admin != nil {
+		group.Go(func() error {
+			defer cancel()
+			return server.Serve(ctx, at.admin, handler.Admin(), nil, log)
+		})
+	}
 	group.Go(func() error {
 		defer cancel()
 		defer stopProbing()
@@ -142,7 +176,7 @@ func serveLedger(
 		health.SetReady(true)
 		stopReady := context.AfterFunc(ctx, func() { health.SetReady(false) })
 		defer stopReady()
-		return server.Serve(ctx, api, handler, config, log)
+		return server.Serve(ctx, at.api, handler, config, log)
 	})
 	return group.Wait()
 }

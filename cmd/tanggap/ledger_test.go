@@ -114,6 +114,8 @@ func testLedgerCommand(t *testing.T, storage ...string) {
 	pseudonymKey := tlstest.Write(t, dir, "pseudonym", []byte("0123456789abcdef0123456789abcdef\n"))
 	tokenFile := tlstest.Write(t, dir, "token", []byte("a-token-of-the-worker"))
 	kubeconfig := tokenReviews(t, dir, "a-token-of-the-worker", "system:serviceaccount:depok:worker")
+	socket := filepath.Join(dir, "admin.sock")
+	person := tlstest.Write(t, dir, "person", []byte("\nphone 0812-7777-9001\n  handle dsw  @warga \n"))
 
 	for round := range 2 {
 		listen, health := freeAddress(t), freeAddress(t)
@@ -121,7 +123,7 @@ func testLedgerCommand(t *testing.T, storage ...string) {
 		ended := make(chan error, 1)
 		go func() {
 			_, err := execute(ctx, append([]string{"ledger", "--listen", listen, "--health-listen", health, "--tls-cert", cert, "--tls-key", key,
-				"--client-ca", caFile, "--pseudonym-key", pseudonymKey, "--kubeconfig", kubeconfig, "--log-level", "error"}, storage...)...)
+				"--client-ca", caFile, "--pseudonym-key", pseudonymKey, "--admin-socket", socket, "--kubeconfig", kubeconfig, "--log-level", "error"}, storage...)...)
 			ended <- err
 		}()
 		waitForReady(t, "http://"+health+"/readyz", ended)
@@ -133,7 +135,8 @@ func testLedgerCommand(t *testing.T, storage ...string) {
 		}
 		id := fmt.Sprint("C", round)
 		_, err := worker.Append(ctx, "dsw", ledgerapi.AppendRequest{Events: []complaint.Event{{
-			CaseID: id, ID: id, Kind: complaint.KindReceived, Actor: complaint.ActorCitizen, OccurredAt: time.Now(),
+			CaseID: id, ID: id, Kind: complaint.KindReceived, Actor: complaint.ActorCitizen, OccurredAt: time.Now().Add(-time.Second),
+			Reporter: &complaint.Reporter{Phone: "6281277779001"}, Text: "RAHASIA",
 		}}})
 		if err != nil {
 			t.Fatalf("Round %d, appending: %v", round, err)
@@ -141,6 +144,10 @@ func testLedgerCommand(t *testing.T, storage ...string) {
 		summary, err := operator.Summary(ctx, ledgerapi.Position{}, 0)
 		if err != nil || summary.Channels["dsw"].Unanswered != int64(round+1) {
 			t.Errorf("Round %d: the summary is %+v, error %v; want %d unanswered", round, summary, err, round+1)
+		}
+		if out, err := execute(ctx, "ledger", "erase", "--socket", socket, "--file", person); err != nil ||
+			!strings.Contains(out, fmt.Sprintf("from %d events of %d cases", round+1, round+1)) {
+			t.Errorf("Round %d: erase says %q, error %v", round, out, err)
 		}
 		stop()
 		if err := <-ended; err != nil {
@@ -150,6 +157,39 @@ func testLedgerCommand(t *testing.T, storage ...string) {
 		if err != nil || out != fmt.Sprintf("no difference in %d cases\n", round+1) {
 			t.Errorf("Round %d: verify says %q, error %v", round, out, err)
 		}
+	}
+	out, err := execute(t.Context(), append([]string{"ledger", "erase", "--pseudonym-key", pseudonymKey, "--file", person}, storage...)...)
+	if err != nil || !strings.Contains(out, "from 2 events of 2 cases") {
+		t.Errorf("On the storage erase says %q, error %v; want what was erased before", out, err)
+	}
+}
+
+func TestEraseSaysWhatIsWrongAndNotWhoIsMeant(t *testing.T) {
+	dir := t.TempDir()
+	data, none := filepath.Join(dir, "data"), filepath.Join(dir, "none")
+	key := tlstest.Write(t, dir, "key", []byte("0123456789abcdef"))
+	for name, test := range map[string]struct {
+		lines   string
+		flags   []string
+		message string
+	}{
+		"nobody":           {"", nil, "no identity was given"},
+		"an unknown kind":  {"phone 08123456\nRAHASIA 1", nil, "line 2 must be one of"},
+		"a phone alone":    {"phone", nil, "line 1 must be one of"},
+		"no channel":       {"handle RAHASIA", nil, "line 1 must be one of"},
+		"nobody listening": {"phone 08RAHASIA", []string{"--socket", none}, "asking the ledger"},
+		"a missing key":    {"phone 08RAHASIA", []string{"--data", data}, "--pseudonym-key is needed"},
+		"two ways":         {"phone 08RAHASIA", []string{"--data", data, "--socket", none}, "were all set"},
+		"no file":          {"", []string{"--file", none}, "opening the identities"},
+		"too few digits":   {"phone 08RAHASIA", []string{"--data", data, "--pseudonym-key", key}, "at least six digits"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			person := tlstest.Write(t, t.TempDir(), "person", []byte(test.lines))
+			_, err := execute(t.Context(), append([]string{"ledger", "erase", "--file", person}, test.flags...)...)
+			if err == nil || !strings.Contains(err.Error(), test.message) || strings.Contains(err.Error(), "RAHASIA") {
+				t.Errorf("The error is %v; want %q", err, test.message)
+			}
+		})
 	}
 }
 

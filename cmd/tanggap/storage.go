@@ -27,13 +27,21 @@ const (
 
 // add adds the flags to a command; exactly one of them names a storage.
 func (f *storageFlags) add(command *cobra.Command) {
+	f.define(command)
+	command.MarkFlagsOneRequired(flagData, flagPostgresURLFile)
+}
+
+// given reports whether one of the flags names a storage.
+func (f *storageFlags) given() bool { return f.data != "" || f.postgres.URLFile != "" }
+
+// define adds the flags to a command; at most one of them names a storage.
+func (f *storageFlags) define(command *cobra.Command) {
 	flags := command.Flags()
 	flags.StringVar(&f.data, flagData, "", "directory of the embedded storage (this or --"+flagPostgresURLFile+" is required)")
 	flags.StringVar(&f.postgres.URLFile, flagPostgresURLFile, "",
 		"file with the connection string of a PostgreSQL database, postgres://user:password@host:5432/database; read again for every connection")
 	flags.StringVar(&f.postgres.PasswordFile, flagPostgresPassword, "", "file with the password, if it is not in the connection string; read again for every connection")
 	flags.StringVar(&f.postgres.CAFile, flagPostgresCA, "", "PEM file with the CA of the database's certificate; by default the system's")
-	command.MarkFlagsOneRequired(flagData, flagPostgresURLFile)
 	command.MarkFlagsMutuallyExclusive(flagData, flagPostgresURLFile)
 	command.MarkFlagsMutuallyExclusive(flagData, flagPostgresPassword)
 	command.MarkFlagsMutuallyExclusive(flagData, flagPostgresCA)

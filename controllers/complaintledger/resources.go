@@ -25,6 +25,7 @@ const (
 	trustDir     = "/var/run/tanggap/ca"
 	pseudonymDir = "/var/run/tanggap/pseudonym"
 	databaseDir  = "/var/run/tanggap/database"
+	adminDir     = "/var/run/tanggap/admin"
 )
 
 const (
@@ -158,6 +159,8 @@ func podSpec(ledger *v1alpha1.ComplaintLedger, ledgers *corev1ac.ContainerApplyC
 				WithName(names.LedgerTrust(ledger.Name))),
 			corev1ac.Volume().WithName("pseudonym").WithSecret(corev1ac.SecretVolumeSource().
 				WithSecretName(names.LedgerPseudonym(ledger.Name)).WithDefaultMode(0o440)),
+			corev1ac.Volume().WithName("admin").WithEmptyDir(corev1ac.EmptyDirVolumeSource().
+				WithMedium(corev1.StorageMediumMemory).WithSizeLimit(resource.MustParse("1Mi"))),
 		)
 }
 
@@ -175,6 +178,8 @@ func container(ledger *v1alpha1.ComplaintLedger, image string, storage []string)
 			"--tls-key="+servingDir+"/"+corev1.TLSPrivateKeyKey,
 			"--client-ca="+trustDir+"/"+names.TrustKey,
 			"--pseudonym-key="+pseudonymDir+"/"+names.PseudonymKey,
+			// `tanggap ledger erase` in the pod asks here.
+			"--admin-socket="+adminDir+"/ledger.sock",
 		).
 		WithEnv(pods.Environment()...).
 		WithPorts(pods.Port(apiPortName, names.LedgerPort), pods.Port(pods.HealthPortName, names.HealthPort)).
@@ -186,7 +191,8 @@ func container(ledger *v1alpha1.ComplaintLedger, image string, storage []string)
 		WithStartupProbe(pods.Probe("/healthz", 2, 300)).
 		WithLivenessProbe(pods.Probe("/healthz", 10, 6)).
 		WithReadinessProbe(pods.Probe("/readyz", 2, 3)).
-		WithVolumeMounts(mount("serving", servingDir), mount("ca", trustDir), mount("pseudonym", pseudonymDir))
+		WithVolumeMounts(mount("serving", servingDir), mount("ca", trustDir), mount("pseudonym", pseudonymDir),
+			corev1ac.VolumeMount().WithName("admin").WithMountPath(adminDir))
 }
 
 func mount(name, path string) *corev1ac.VolumeMountApplyConfiguration {

@@ -94,7 +94,7 @@ func (l *Ledger) attempt(ctx context.Context, group []*request) (err error) {
 			return err
 		}
 		t = newTransaction(tx, &l.mirror, l.instant())
-		t.life, t.shared = l.life, l.shared
+		t.life, t.shared, t.names = l.life, l.shared, l.pseudonyms
 		return t.run(ctx, group)
 	})
 	if err != nil {

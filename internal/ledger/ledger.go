@@ -46,6 +46,8 @@ type Ledger struct {
 	trouble, lost error
 	// grown is closed when a summary shows something new.
 	grown chan struct{}
+	// sweeping is where the search for traces of who was erased stands.
+	sweeping sweep
 
 	stats stats
 }

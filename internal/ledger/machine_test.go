@@ -52,7 +52,7 @@ func runMachine(rt *rapid.T, f *fixture) {
 		m.step(rt)
 		m.choose(rt)
 		m.advance()
-		m.judgeAll()
+		m.judgeAfter(rt)
 		m.choose(rt)
 		m.compare(rt)
 		m.followSome(rt)
@@ -77,6 +77,8 @@ type machine struct {
 	rules    *policy.Policy
 	serial   int
 	stored   int
+	// erasing says that somebody was erased.
+	erasing bool
 	// followers are operators, each with what it has of the summary.
 	followers []ledgerapi.View
 }
@@ -98,7 +100,7 @@ type modelCase struct {
 }
 
 func (m *machine) step(rt *rapid.T) {
-	steps := []string{"append", "append", "append", "append", "time", "time", "observe", "report", "policy", "restart", "expire", "move"}
+	steps := []string{"append", "append", "append", "append", "time", "time", "observe", "report", "policy", "restart", "expire", "move", "erase"}
 	if len(m.replicas) > 1 {
 		steps = append(steps, "kill")
 	}
@@ -135,6 +137,8 @@ func (m *machine) step(rt *rapid.T) {
 		m.restart()
 	case "move":
 		m.move()
+	case "erase":
+		m.eraseSomebody(rt)
 	case "kill":
 		n := rapid.IntRange(0, len(m.replicas)-1).Draw(rt, "killed")
 		m.kill(n)
@@ -225,13 +229,21 @@ func shownOf(s *ledgerapi.Summary) map[string]string {
 
 // forget takes over which content is gone: judged anew without it, every case must count as before.
 func (m *machine) forget(rt *rapid.T) {
+	m.recall(rt, func(known, stored *store.Event) { *known = *stored })
+}
+
+// recall has each event of the model changed by what is stored of it.
+func (m *machine) recall(rt *rapid.T, change func(known, stored *store.Event)) {
 	err := m.store.View(context.Background(), func(r store.Reader) error {
 		for k, c := range m.cases {
 			events, err := r.Events(context.Background(), []complaint.CaseKey{k})
 			if err != nil {
 				return err
 			}
-			c.events = events[0]
+			for i := range c.events {
+				at := slices.IndexFunc(events[0], func(e store.Event) bool { return e.ID == c.events[i].ID })
+				change(&c.events[i], &events[0][at])
+			}
 		}
 		return nil
 	})
@@ -373,7 +385,7 @@ func (m *machine) event(rt *rapid.T, now time.Time) complaint.Event {
 		e.Actor = complaint.ActorCitizen
 		e.Text = rapid.SampledFrom([]string{"", "banjir", "sampah", "genangan"}).Draw(rt, "text")
 		if rapid.Bool().Draw(rt, "reporter") {
-			e.Reporter = &complaint.Reporter{Phone: rapid.SampledFrom([]string{"0812345678", "0812345679"}).Draw(rt, "phone")}
+			e.Reporter = &complaint.Reporter{Phone: rapid.SampledFrom(phones()).Draw(rt, "phone")}
 		}
 	case complaint.KindAnswered:
 		e.Actor = rapid.SampledFrom([]complaint.Actor{complaint.ActorOfficial, complaint.ActorBot}).Draw(rt, "actor")
@@ -388,6 +400,33 @@ func (m *machine) event(rt *rapid.T, now time.Time) complaint.Event {
 	}
 	return e
 }
+
+// judgeAfter judges every case of the model. Who was erased is nobody from then on, also where it comes late;
+// what was said is judged before it goes.
+func (m *machine) judgeAfter(rt *rapid.T) {
+	if m.erasing {
+		m.recall(rt, func(known, stored *store.Event) { known.Pseudonym = stored.Pseudonym })
+	}
+	m.judgeAll()
+	if m.erasing {
+		m.forget(rt)
+	}
+}
+
+// eraseSomebody erases one of the reporters there are.
+func (m *machine) eraseSomebody(rt *rapid.T) {
+	m.erasing = true
+	phone := rapid.SampledFrom(phones()).Draw(rt, "erased")
+	request := ledgerapi.ErasureRequest{Reporters: []ledgerapi.ErasureReporter{{Phone: phone}}}
+	if _, err := m.ledger.Erase(context.Background(), request); err != nil {
+		rt.Fatalf("Erasing: %v", err)
+	}
+	if err := m.ledger.Sweep(context.Background()); err != nil {
+		rt.Fatalf("Sweeping: %v", err)
+	}
+}
+
+func phones() []string { return []string{"0812345678", "0812345679"} }
 
 // judgeAll judges every case of the model anew.
 func (m *machine) judgeAll() {

@@ -35,6 +35,7 @@ func (l *Ledger) Maintain(ctx context.Context) {
 				expired = now
 				_ = l.Expire(ctx)
 			}
+			_, _ = l.sweepSome(ctx, sweepSteps)
 		}
 		select {
 		case <-ctx.Done():

@@ -30,6 +30,7 @@ type mirror struct {
 	rederive rederivation
 	lives    lives
 	watch    watch
+	erasures erasures
 	// watermark is the instant through which due and warning instants have been looked at; latest is the
 	// latest instant at which anything was judged.
 	watermark, latest time.Time
@@ -62,6 +63,7 @@ type changes struct {
 	rederive  *rederivation
 	lives     *lives
 	watch     *watch
+	erasures  *erasures
 }
 
 // readChanges reads what has changed after the revision since, which is everything after 0.
@@ -121,6 +123,9 @@ func (c *changes) setting(s *store.Setting) error {
 	case settingWatch:
 		c.watch = &watch{revision: s.Revision}
 		return decodeSetting(s, c.watch)
+	case settingErasures:
+		c.erasures = &erasures{}
+		return decodeSetting(s, c.erasures)
 	}
 	return nil
 }
@@ -155,6 +160,9 @@ func (m *mirror) take(c *changes) {
 	if c.watch != nil {
 		m.watch = *c.watch
 		m.watermark = later(m.watermark, fromMicros(c.watch.Watermark))
+	}
+	if c.erasures != nil {
+		m.erasures = *c.erasures
 	}
 	for _, channel := range c.channels {
 		before := m.channels[channel.row.Name]
@@ -204,6 +212,9 @@ func (m *mirror) apply(t *transaction) {
 	}
 	if t.watch != nil {
 		m.watch = *t.watch
+	}
+	if t.erasures != nil {
+		m.erasures = *t.erasures
 	}
 	if seen || len(t.changed) > 0 || t.policy != nil || t.rederive != nil {
 		m.visible = m.revision

@@ -31,6 +31,9 @@ type record struct {
 	// From is the channel that the case spilled over from; Linked the case there.
 	From   string `json:"sf,omitempty"`
 	Linked string `json:"sc,omitempty"`
+	// Erased is the instant, in microseconds since 1970, through which everything was taken from the case
+	// because its reporter was erased.
+	Erased int64 `json:"e,omitempty"`
 }
 
 // clockRecord is one clock by its name.

@@ -35,6 +35,9 @@ type transaction struct {
 	// lives and watch are set when the transaction changes them.
 	lives *lives
 	watch *watch
+	// erasures are set when the transaction changes them; names makes pseudonyms.
+	erasures *erasures
+	names    *Pseudonyms
 	// looked says that no case is due any more by the transaction's instant.
 	looked bool
 	// settled are the channels of which no verdict up to observedThrough is open.
@@ -175,6 +178,11 @@ func (t *transaction) flushSettings(ctx context.Context) error {
 			return err
 		}
 	}
+	if t.erasures != nil {
+		if err := putSetting(ctx, t.tx, settingErasures, t.erasures); err != nil {
+			return err
+		}
+	}
 	if t.looked && t.shared && (t.tx.wrote || t.before.watch.Holder != t.life || t.at.Sub(fromMicros(t.before.watch.Watermark)) >= watchEvery) {
 		t.watch = &watch{Holder: t.life, Watermark: micros(t.at)}
 	}
@@ -233,7 +241,7 @@ func (t *transaction) judge(ctx context.Context, cases []*touched) error {
 	return t.link(ctx, opened)
 }
 
-// decide judges one case, and takes the content from its events that a Redacted covers.
+// decide judges one case, and takes from its events what is erased, and the content that a Redacted covers.
 func (t *transaction) decide(c *touched, before *caseState) (state *caseState, cleared []store.Event) {
 	rules := t.rules(c.key.Channel)
 	h := hearing{key: c.key, events: c.events, at: t.at, through: t.observedThrough(c.key.Channel), before: before, idle: idle(t.compiled())}
@@ -250,7 +258,7 @@ func (t *transaction) decide(c *touched, before *caseState) (state *caseState, c
 		h.before = judge(rules, base, t.figures)
 	}
 	state = judge(rules, h, t.figures)
-	cleared = redact(rules, c.events)
+	cleared = append(t.erase(rules, state, c.events), redact(rules, c.events)...)
 	if p := t.compiled(); p != nil && !p.Retention.StoreHandles {
 		// They were stored while an earlier policy said so.
 		cleared = append(cleared, dropHandles(c.events)...)

@@ -180,6 +180,21 @@ func (c *Client) Summary(ctx context.Context, after ledgerapi.Position, wait tim
 	return summary, nil
 }
 
+// Erase erases the personal data of a reporter; what remains to be looked at is done after it returns, and
+// Erasure tells when.
+func (c *Client) Erase(ctx context.Context, request ledgerapi.ErasureRequest) (ledgerapi.ErasureStatus, error) {
+	var status ledgerapi.ErasureStatus
+	err := c.do(ctx, call{http.MethodPost, "/v1/erasures", nil, request, &status})
+	return status, annotate("erasing", err)
+}
+
+// Erasure says how far an erasure has come.
+func (c *Client) Erasure(ctx context.Context, id string) (ledgerapi.ErasureStatus, error) {
+	var status ledgerapi.ErasureStatus
+	err := c.do(ctx, call{http.MethodGet, "/v1/erasures/" + url.PathEscape(id), nil, nil, &status})
+	return status, annotate("reading an erasure", err)
+}
+
 // CasesQuery says which cases are wanted; the zero value is all of them.
 type CasesQuery struct {
 	// Channel, Category, Department and Priority are exact; "" is any.

@@ -8,6 +8,8 @@
 //	GET  /v1/channels/{channel}/cases    → CaseList, ?state=open&after=…   (worker, operator, desk)
 //	PUT  /v1/policy                      policy.Document → PolicyStatus    (operator)
 //	GET  /v1/summary                     → Summary, ?after=…&epoch=…&wait=… (operator)
+//	POST /v1/erasures                    ErasureRequest → ErasureStatus    (operator)
+//	GET  /v1/erasures/{id}               → ErasureStatus                   (operator)
 //	GET  /v1/cases                       → CaseList, ?channel=…&state=…    (operator)
 //	POST /v1/channels/{channel}/replies         ReplyRequest → ReplyStatus (desk)
 //	GET  /v1/channels/{channel}/replies/{reply} → ReplyStatus              (desk)
@@ -191,6 +193,32 @@ type CaseList struct {
 	Cases []Case `json:"cases"`
 	// Next is the value of ?after= for the next page; "" is the end.
 	Next string `json:"next,omitempty"`
+}
+
+// ErasureRequest names a reporter whose personal data is to be erased, by every identity that is known.
+type ErasureRequest struct {
+	Reporters []ErasureReporter `json:"reporters"`
+}
+
+// ErasureReporter is one identity: exactly one of Phone, Email and Handle.
+type ErasureReporter struct {
+	Phone string `json:"phone,omitempty"`
+	Email string `json:"email,omitempty"`
+	// Handle is one of Channel; it need not be the same person elsewhere.
+	Handle  string `json:"handle,omitempty"`
+	Channel string `json:"channel,omitempty"`
+}
+
+// ErasureStatus says how far an erasure has come; it does not say whose it is.
+type ErasureStatus struct {
+	ID string `json:"id"`
+	// At is the instant through which everything is erased.
+	At time.Time `json:"at"`
+	// Cases and Events are how many something was taken from, over all erasures of the same reporter.
+	Cases  int64 `json:"cases"`
+	Events int64 `json:"events"`
+	// Done says that every case was looked at.
+	Done bool `json:"done"`
 }
 
 // PolicyStatus says how far a policy has been applied.

@@ -60,6 +60,8 @@ func New(l *ledger.Ledger, reviewer TokenReviewer, log *slog.Logger) *Server {
 	s.mux.HandleFunc("PUT /v1/policy", s.operator(s.putPolicy))
 	s.mux.HandleFunc("GET /v1/summary", s.operator(s.summary))
 	s.mux.HandleFunc("GET /v1/cases", s.operator(s.cases))
+	s.mux.HandleFunc("POST /v1/erasures", s.operator(s.erase))
+	s.mux.HandleFunc("GET /v1/erasures/{id}", s.operator(s.erasure))
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		fail(w, http.StatusNotFound, "there is nothing at this path")
 	})

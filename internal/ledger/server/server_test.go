@@ -127,12 +127,19 @@ func TestWhoMayDoWhat(t *testing.T) {
 			_, err := c.PutPolicy(ctx, sitePolicy())
 			return err
 		},
+		"erase": func(c *client.Client, ctx context.Context) error { // by a ledger without a key, which knows nobody
+			_, err := c.Erase(ctx, ledgerapi.ErasureRequest{Reporters: []ledgerapi.ErasureReporter{{Phone: "0812345678"}}})
+			return err
+		},
+		"erasure": func(c *client.Client, ctx context.Context) error { _, err := c.Erasure(ctx, "none"); return err },
 		"summary": func(c *client.Client, ctx context.Context) error {
 			_, err := c.Summary(ctx, ledgerapi.Position{}, 0)
 			return err
 		},
 	}
 	want := map[string]map[string]int{
+		"erase":                        {"operator": 400, "writer": 403, "other": 403},
+		"erasure":                      {"operator": 404, "writer": 403, "other": 403},
 		"append":                       {"operator": 403, "writer": ok, "other": 403},
 		"append to an unknown channel": {"operator": 404, "writer": 404, "other": 404},
 		"report":                       {"operator": 403, "writer": ok, "other": 403},
