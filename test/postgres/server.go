@@ -257,6 +257,13 @@ func (s *Server) Close() error {
 	return errors.Join(s.Crash(), os.RemoveAll(s.dir))
 }
 
+// PID is the id of the server's first process, whose children serve the connections.
+func (s *Server) PID() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.process.command.Process.Pid
+}
+
 // Socket is the path of the unix socket.
 func (s *Server) Socket() string {
 	s.mu.Lock()

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -153,46 +152,4 @@ func (p *Process) Tail() string {
 	const most = 4 << 10
 	content := p.Log()
 	return content[max(0, len(content)-most):]
-}
-
-// Usage is what a process has used so far.
-type Usage struct {
-	// User and System are CPU times.
-	User, System time.Duration
-	// Resident and Peak are the memory now and at most, in bytes.
-	Resident, Peak int64
-}
-
-// CPU is user and system time.
-func (u Usage) CPU() time.Duration { return u.User + u.System }
-
-// UsageOf reads /proc of a process id.
-func UsageOf(pid int) (u Usage, err error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return u, fmt.Errorf("reading a process's times: %w", err)
-	}
-	// The name of the program, in parentheses, may hold anything; user and system time are the 12th and 13th after it.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	const tick = time.Second / 100 // USER_HZ, a part of the kernel's ABI
-	ticks := func(i int) time.Duration {
-		n, _ := strconv.ParseInt(fields[i], 10, 64)
-		return time.Duration(n) * tick
-	}
-	u.User, u.System = ticks(11), ticks(12)
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return u, fmt.Errorf("reading a process's memory: %w", err)
-	}
-	for line := range strings.Lines(string(status)) {
-		name, value, _ := strings.Cut(line, ":")
-		n, _ := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
-		switch name {
-		case "VmRSS":
-			u.Resident = n << 10
-		case "VmHWM":
-			u.Peak = n << 10
-		}
-	}
-	return u, nil
 }

@@ -32,6 +32,8 @@ type variant struct {
 	deliveries *load.Deliveries
 	// processes are those whose CPU time is a delivery's, by name.
 	processes map[string]int
+	// database is the first process of a database's server; 0 is none.
+	database int
 	// acknowledged is how many deliveries were answered with success.
 	acknowledged int64
 	// stored is how many are there; nil where nobody can be asked.
@@ -59,13 +61,13 @@ func (v *variant) check(ctx context.Context) error {
 }
 
 // variantNames are all, the durable limit aside.
-func variantNames() []string { return []string{"embedded"} }
+func variantNames() []string { return []string{"embedded", "postgres"} }
 
 // start starts the durable limit and the variants that are asked for. Those that were started are
 // returned even with an error.
 func start(ctx context.Context, o options) (variants []*variant, err error) {
 	starters := map[string]func(context.Context, options) (*variant, error){
-		limitName: startLimit, "embedded": startEmbedded,
+		limitName: startLimit, "embedded": startEmbedded, "postgres": startPostgres,
 	}
 	for _, name := range append([]string{limitName}, o.variants...) {
 		starter := starters[name]
@@ -115,6 +117,30 @@ func startLimit(ctx context.Context, o options) (*variant, error) {
 
 func startEmbedded(ctx context.Context, o options) (*variant, error) {
 	return startSite(ctx, o, "embedded", nil)
+}
+
+// startPostgres starts a PostgreSQL server, and a ledger that reaches it as in a cluster: over TLS.
+func startPostgres(ctx context.Context, o options) (*variant, error) {
+	d, err := site.StartDatabase(ctx, filepath.Join(o.dir, "database"), site.DatabaseSettings())
+	if err != nil {
+		return nil, err
+	}
+	name, err := d.NewDatabase(ctx)
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	flags, err := d.Flags(name, d.Address())
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	v, err := startSite(ctx, o, "postgres", flags)
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	v.database = d.PID()
+	closeSite := v.close
+	v.close = func() error { return errors.Join(closeSite(), d.Close()) }
+	return v, nil
 }
 
 // startSite starts a ledger on the storage that the flags name, and a worker.
@@ -181,8 +207,8 @@ func download(ctx context.Context, url, path string) error {
 }
 
 // cpu is what the processes of the variant, and this program, have used.
-func (v *variant) cpu() (map[string]time.Duration, error) {
-	used := map[string]time.Duration{}
+func (v *variant) cpu() (used map[string]time.Duration, err error) {
+	used = map[string]time.Duration{}
 	all := map[string]int{"load client": os.Getpid()}
 	maps.Copy(all, v.processes)
 	for name, pid := range all {
@@ -191,6 +217,11 @@ func (v *variant) cpu() (map[string]time.Duration, error) {
 			return nil, err
 		}
 		used[name] = u.CPU()
+	}
+	if v.database != 0 {
+		if used["PostgreSQL"], err = site.TreeCPU(v.database); err != nil {
+			return nil, err
+		}
 	}
 	return used, nil
 }
