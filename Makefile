@@ -81,7 +81,7 @@ bench-intake: network build ## Measure deliveries through worker and ledger agai
 	bin/intake $(INTAKE_FLAGS)
 
 .PHONY: chaos
-chaos: network ## Kill processes, fill the disk and cut connections under load (CHAOS_FLAGS), and write docs/benchmarks/chaos.md
+chaos: network postgresql ## Kill processes, fill the disk and cut connections under load (CHAOS_FLAGS), and write docs/benchmarks/chaos.md
 	go test -count=1 -timeout 2h -v ./test/chaos -args $(CHAOS_FLAGS)
 
 .PHONY: lint

@@ -28,7 +28,7 @@ func TestWhatWasAcknowledgedIsThereOnce(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building the program: %v\n%s", err, out)
 	}
-	kinds := []func(*testing.T) func(*testing.T) storage{embeddedKind}
+	kinds := []func(*testing.T) func(*testing.T) storage{embeddedKind, postgresKind}
 	results := &results{}
 	for i, kind := range kinds {
 		share := *rounds / len(kinds)
