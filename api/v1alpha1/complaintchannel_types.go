@@ -184,6 +184,8 @@ func (s *ChannelSource) Replies() bool {
 		return s.Telegram.Reply != nil
 	case s.Meta != nil:
 		return s.Meta.Reply != nil
+	case s.SMS != nil:
+		return s.SMS.Reply != nil
 	}
 	return false
 }

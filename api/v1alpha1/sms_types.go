@@ -69,7 +69,15 @@ type SMSSource struct {
 	// +optional
 	// +kubebuilder:default={}
 	Reconcile *SMSReconcile `json:"reconcile,omitempty"`
+	// reply allows answers to be sent through Tanggap, from the number that was written to; without it none
+	// is. Twilio sells each. The ledger must keep handles (spec.privacy.storeHandles), as an answer needs the
+	// citizen's number.
+	// +optional
+	Reply *SMSReply `json:"reply,omitempty"`
 }
+
+// SMSReply allows answers. It has no members: the account's auth token is all that is needed.
+type SMSReply struct{}
 
 // SMSReconcile says how the list of messages is read.
 type SMSReconcile struct {

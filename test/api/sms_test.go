@@ -19,6 +19,7 @@ func smsPatch(member string) string { return "spec: {source: {sms: {" + member +
 func goodSMS() map[string]badManifest {
 	return map[string]badManifest{
 		"an SMS channel":                        {manifest: sms},
+		"an SMS channel that may answer":        {manifest: sms, patch: smsPatch(`reply: {}`)},
 		"an SMS channel with many workers":      {manifest: sms, patch: `spec: {worker: {replicas: 8}}`},
 		"an SMS channel of codes and names":     {manifest: sms, patch: smsPatch(`numbers: ["1112", "PEMKOT DPK"]`)},
 		"an SMS channel behind a query":         {manifest: sms, patch: smsPatch(`publicURL: "https://aduan.depok.example:8443/hooks/sms?city=depok"`)},

@@ -19,6 +19,8 @@ const (
 	// attributeMedia counts the files of a message, attributeSegments the messages that carried it.
 	attributeMedia    = "media"
 	attributeSegments = "segments"
+	// attributeNumber is the city's number that was written to: a reply must come from it.
+	attributeNumber = "number"
 )
 
 // sidPattern is the name of a message at Twilio. It is made of random digits and says nothing of anybody.
@@ -85,6 +87,7 @@ func (t *translator) received(m *message) *complaint.Event {
 	e := t.begin(m, m.from)
 	e.Kind, e.Actor = complaint.KindReceived, complaint.ActorCitizen
 	m.describe(e)
+	e.Attributes[attributeNumber] = m.to
 	return e
 }
 
@@ -102,10 +105,12 @@ func (t *translator) answered(m *message) *complaint.Event {
 // begin is what all events have. A message has the same identifier however it becomes known.
 func (t *translator) begin(m *message, person string) *complaint.Event {
 	return &complaint.Event{
-		Channel: t.channel, CaseID: "sms-" + m.sid, ID: "message/" + m.sid, OccurredAt: m.at, Reporter: reporter(person),
+		Channel: t.channel, CaseID: "sms-" + m.sid, ID: messageID(m.sid), OccurredAt: m.at, Reporter: reporter(person),
 		Thread: &complaint.Thread{WindowSeconds: int64(t.window / time.Second)},
 	}
 }
+
+func messageID(sid string) string { return "message/" + sid }
 
 // reporter is who wrote or was written to; nil for nobody. A short code or a name is no phone number.
 func reporter(address string) *complaint.Reporter {

@@ -78,6 +78,7 @@ func openWith(t testing.TB, spec *v1alpha1.SMSSource, clock *channeltest.Clock, 
 func newRig(t testing.TB, spec *v1alpha1.SMSSource, credentials map[string]string) *rig {
 	t.Helper()
 	r := &rig{t: t, clock: channeltest.NewClock(monday), ledger: &channeltest.Ledger{}, account: twilio()}
+	r.account.Now = r.clock.Now
 	var err error
 	if r.source, err = openWith(t, spec, r.clock, channeltest.Direct{Handler: r.account}, credentials); err != nil {
 		t.Fatal(err)
@@ -217,11 +218,15 @@ func TestWhatPeopleAndStaffSend(t *testing.T) {
 		}}
 	}
 	received := func(text string, attributes map[string]string) []complaint.Event {
+		attributes = maps.Clone(attributes)
+		attributes["number"] = desk
 		return event(complaint.KindReceived, complaint.ActorCitizen, text, attributes)
 	}
 	sent := map[string]string{"type": "sms"}
 	handle := received("info", sent)
 	handle[0].Reporter = &complaint.Reporter{Handle: "PROMO"}
+	short := received("x", sent)
+	short[0].Attributes["number"] = "1112"
 	written, status := map[string]string{"SmsStatus": "received", "From": ani, "To": desk, "NumMedia": "0", "NumSegments": "1"}, map[string]string{"From": desk, "To": ani}
 	for name, tt := range map[string]struct {
 		base, change map[string]string
@@ -232,7 +237,7 @@ func TestWhatPeopleAndStaffSend(t *testing.T) {
 		"a long text":                              {written, map[string]string{"Body": "panjang", "NumSegments": "3"}, received("panjang", map[string]string{"type": "sms", "segments": "3"})},
 		"pictures":                                 {written, map[string]string{"Body": "", "NumMedia": "2", "MediaUrl0": "https://api.twilio.com/x"}, received("", map[string]string{"type": "mms", "media": "2"})},
 		"a count that is none":                     {written, map[string]string{"Body": "x", "NumMedia": "-1", "NumSegments": "viele"}, received("x", sent)},
-		"to the short code":                        {written, map[string]string{"Body": "x", "To": "1112"}, received("x", sent)},
+		"to the short code":                        {written, map[string]string{"Body": "x", "To": "1112"}, short},
 		"from a name":                              {written, map[string]string{"Body": "info", "From": "PROMO"}, handle},
 		"a text of bytes that are no text":         {written, map[string]string{"Body": "a\xff"}, received("a\ufffd", sent)},
 		"a wish to be left alone":                  {written, map[string]string{"Body": " Berhenti "}, nil},

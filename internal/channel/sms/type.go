@@ -173,8 +173,9 @@ func (s *source) sent() {
 func (s *source) Close() error { return s.client.Close() }
 
 var (
-	_ channel.Type   = Type{}
-	_ channel.Pusher = (*source)(nil)
-	_ channel.Poller = (*source)(nil)
-	_ channel.Waker  = (*source)(nil)
+	_ channel.Type    = Type{}
+	_ channel.Pusher  = (*source)(nil)
+	_ channel.Poller  = (*source)(nil)
+	_ channel.Waker   = (*source)(nil)
+	_ channel.Replier = (*source)(nil)
 )

@@ -80,11 +80,67 @@ func (t *Twilio) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, status, 20500, "An internal server error has occurred")
 	case name != t.AccountSID || token != t.AuthToken:
 		refuse(w, http.StatusUnauthorized, 20003, "Authenticate")
+	case r.Method == http.MethodPost && r.URL.Path == path:
+		t.create(w, r)
 	case r.Method != http.MethodGet || r.URL.Path != path:
 		refuse(w, http.StatusNotFound, 20404, "The requested resource was not found")
 	default:
 		t.page(w, path, r.URL.Query())
 	}
+}
+
+// OptOut has a person opt out of messages, as by STOP.
+func (t *Twilio) OptOut(person string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.optedOut = append(t.optedOut, person)
+}
+
+// Sent counts the messages that were sent by the API.
+func (t *Twilio) Sent() (n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.messages {
+		if t.messages[i].Direction == "outbound-api" {
+			n++
+		}
+	}
+	return n
+}
+
+// create sends a message; the caller holds mu.
+// https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource
+func (t *Twilio) create(w http.ResponseWriter, r *http.Request) {
+	to, from, body := r.PostFormValue("To"), r.PostFormValue("From"), r.PostFormValue("Body")
+	switch {
+	case from != t.Number:
+		refuse(w, http.StatusBadRequest, 21606, "The 'From' phone number provided is not a valid message-capable Twilio phone number")
+		return
+	case body == "" || to == "":
+		refuse(w, http.StatusBadRequest, 21602, "Message body is required")
+		return
+	case slices.Contains(t.optedOut, to):
+		refuse(w, http.StatusBadRequest, 21610, "Attempt to send to unsubscribed recipient "+to)
+		return
+	}
+	at := t.now().UTC()
+	sent := at.Format(time.RFC1123Z)
+	l := listed{
+		AccountSID: t.AccountSID, APIVersion: "2010-04-01", Body: body, DateCreated: sent, DateSent: &sent, Direction: "outbound-api", From: from, To: to,
+		NumMedia: "0", NumSegments: "1", SID: NewSID(), Status: "queued", at: at,
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusCreated)
+	_ = json.NewEncoder(w).Encode(l) // the client may have gone away
+	l.Status = "sent"
+	t.messages = append(t.messages, l)
+}
+
+func (t *Twilio) now() time.Time {
+	if t.Now != nil {
+		return t.Now()
+	}
+	return time.Now()
 }
 
 // page answers with one page; the caller holds mu.

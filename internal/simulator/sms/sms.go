@@ -52,6 +52,8 @@ type Twilio struct {
 	Backoff time.Duration
 	// PageSize is the most messages that a page of the list has; 0 is what is asked for.
 	PageSize int
+	// Now is the clock of what the API sends; nil is time.Now.
+	Now func() time.Time
 
 	acknowledged, attempts atomic.Int64
 
@@ -59,6 +61,7 @@ type Twilio struct {
 	messages []listed
 	fail     []int
 	asked    []string
+	optedOut []string
 }
 
 // Acknowledged is how many deliveries were answered with 200.

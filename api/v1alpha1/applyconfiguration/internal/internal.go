@@ -1392,6 +1392,18 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.HTTPURL
       default: https://api.twilio.com
+- name: com.github.tanggap.tanggap.api.v1alpha1.SMSReply
+  map:
+    elementType:
+      scalar: untyped
+      list:
+        elementType:
+          namedType: __untyped_atomic_
+        elementRelationship: atomic
+      map:
+        elementType:
+          namedType: __untyped_deduced_
+        elementRelationship: separable
 - name: com.github.tanggap.tanggap.api.v1alpha1.SMSSource
   map:
     fields:
@@ -1444,6 +1456,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.SMSReconcile
       default: {}
+    - name: reply
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SMSReply
     - name: requestsPerSecond
       type:
         scalar: numeric

@@ -41,6 +41,10 @@ type SMSSourceApplyConfiguration struct {
 	RequestsPerSecond *int32 `json:"requestsPerSecond,omitempty"`
 	// reconcile says how the list of messages is read.
 	Reconcile *SMSReconcileApplyConfiguration `json:"reconcile,omitempty"`
+	// reply allows answers to be sent through Tanggap, from the number that was written to; without it none
+	// is. Twilio sells each. The ledger must keep handles (spec.privacy.storeHandles), as an answer needs the
+	// citizen's number.
+	Reply *apiv1alpha1.SMSReply `json:"reply,omitempty"`
 }
 
 // SMSSourceApplyConfiguration constructs a declarative configuration of the SMSSource type for use with
@@ -135,5 +139,13 @@ func (b *SMSSourceApplyConfiguration) WithRequestsPerSecond(value int32) *SMSSou
 // If called multiple times, the Reconcile field is set to the value of the last call.
 func (b *SMSSourceApplyConfiguration) WithReconcile(value *SMSReconcileApplyConfiguration) *SMSSourceApplyConfiguration {
 	b.Reconcile = value
+	return b
+}
+
+// WithReply sets the Reply field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Reply field is set to the value of the last call.
+func (b *SMSSourceApplyConfiguration) WithReply(value apiv1alpha1.SMSReply) *SMSSourceApplyConfiguration {
+	b.Reply = &value
 	return b
 }

@@ -1,0 +1,83 @@
+package sms
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+	"github.com/tanggap/tanggap/internal/simulator/sms"
+)
+
+// replyTo is an answer to a complaint that has just come in.
+func (r *rig) replyTo(text string) channel.Reply {
+	r.t.Helper()
+	if code := r.post(r.account.Written(sms.Message{Person: ani, At: r.clock.Now(), Text: "Banjir di Jl. Margonda"})); code != http.StatusOK {
+		r.t.Fatalf("The complaint was answered %d", code)
+	}
+	e := r.ledger.Events()[0]
+	return channel.Reply{
+		ID: "r-1", CaseID: e.CaseID, Text: text,
+		Message: channel.Message{ID: e.ID, At: e.OccurredAt, Reporter: e.Reporter, Attributes: e.Attributes},
+	}
+}
+
+func TestReplyIsTheAnswerThatIsReadLater(t *testing.T) {
+	r := newRig(t, newSpec(), secrets())
+	sent, err := r.source.(channel.Replier).Reply(t.Context(), r.replyTo("Petugas menuju lokasi & segera\nbekerja"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.clock.Advance(time.Minute)
+	if err := r.poll(); err != nil {
+		t.Fatal(err)
+	}
+	events := r.ledger.Events()
+	last := events[len(events)-1]
+	if last.ID != sent.EventID || last.Kind != complaint.KindAnswered || last.Text != "Petugas menuju lokasi & segera\nbekerja" ||
+		last.Reporter == nil || last.Reporter.Phone != ani {
+		t.Errorf("What was read is %+v, what was sent %+v", last, sent)
+	}
+}
+
+func TestRepliesThatCannotBeSent(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*rig, *channel.Reply)
+		want   ledgerapi.Reason
+		open   bool
+	}{
+		"the ledger keeps no handles":               {func(_ *rig, r *channel.Reply) { r.Message.Reporter = nil }, ledgerapi.ReasonReplyRefused, false},
+		"a name wrote":                              {func(_ *rig, r *channel.Reply) { r.Message.Reporter = &complaint.Reporter{Handle: "DEPOK"} }, ledgerapi.ReasonReplyRefused, false},
+		"the content has expired":                   {func(_ *rig, r *channel.Reply) { r.Message.Attributes = nil }, ledgerapi.ReasonReplyRefused, false},
+		"the text is too long":                      {func(_ *rig, r *channel.Reply) { r.Text = strings.Repeat("é", 1601) }, ledgerapi.ReasonReplyRefused, false},
+		"the citizen has opted out":                 {func(r *rig, _ *channel.Reply) { r.account.OptOut(ani) }, ledgerapi.ReasonReplyRefused, false},
+		"Twilio asks for fewer requests":            {func(r *rig, _ *channel.Reply) { r.account.Fail(http.StatusTooManyRequests) }, ledgerapi.ReasonRateLimited, false},
+		"Twilio fails, perhaps after it":            {func(r *rig, _ *channel.Reply) { r.account.Fail(http.StatusInternalServerError) }, ledgerapi.ReasonServerError, true},
+		"neither of the tokens is right (any more)": {func(r *rig, _ *channel.Reply) { r.account.AuthToken = "third" }, ledgerapi.ReasonUnauthorized, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, newSpec(), secrets())
+			reply := r.replyTo("Petugas menuju lokasi")
+			test.change(r, &reply)
+			replier := r.source.(channel.Replier)
+			err := replier.CheckReply(reply)
+			if err == nil {
+				_, err = replier.Reply(t.Context(), reply)
+				if _, certain := errors.AsType[*channel.NotSentError](err); certain == test.open {
+					t.Errorf("Certain that it was not sent: %v, want %v", certain, !test.open)
+				}
+			}
+			failure, ok := errors.AsType[*channel.Error](err)
+			if !ok || failure.Reason != test.want || strings.Contains(failure.Error(), "62812") {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+			if n := r.account.Sent(); n != 0 {
+				t.Errorf("%d were sent", n)
+			}
+		})
+	}
+}
