@@ -33,7 +33,7 @@ import (
 // workerFlags are the flags of `tanggap worker`.
 type workerFlags struct {
 	config, credentials  string
-	files                string
+	files, quarantines   map[string]string
 	ledgerCA, token      string
 	listen, healthListen string
 	pprofListen          string
@@ -56,7 +56,8 @@ func newWorkerCommand() *cobra.Command {
 	flags := command.Flags()
 	flags.StringVar(&f.config, "config", "", "JSON file with the channels and the ledger's address, as the operator renders it (required)")
 	flags.StringVar(&f.credentials, "credentials-dir", "", "directory of the Secrets' keys, as <name of the Secret>/<key>")
-	flags.StringVar(&f.files, "files-dir", "", "directory of the volumes of channels that read files, as <channel>/files and <channel>/quarantine")
+	flags.StringToStringVar(&f.files, "files", nil, "directory of the files of a channel that reads some, as <channel>=<directory>; once a channel")
+	flags.StringToStringVar(&f.quarantines, "quarantine", nil, "directory that rows which a channel could not understand are written to, as <channel>=<directory>")
 	flags.StringVar(&f.ledgerCA, "ledger-ca", "", "PEM file with the CA of the ledger; read again when it changes")
 	flags.StringVar(&f.token, "token-file", "", "file with the service-account token for the ledger; read again when it changes")
 	flags.StringVar(&f.listen, "listen", ":8080", "address that platforms deliver to, at "+worker.HookPath+"<channel>")
@@ -121,9 +122,9 @@ func runWorker(ctx context.Context, f workerFlags, out io.Writer) error {
 	options := worker.Options{
 		Types:      types,
 		Credential: worker.Credentials{Dir: f.credentials}.Read,
-		FilesDir:   f.files,
-		Transport:  sourceTransport(),
-		Now:        time.Now, After: time.After, Random: rand.Float64,
+		Files:      f.files, Quarantines: f.quarantines,
+		Transport: sourceTransport(),
+		Now:       time.Now, After: time.After, Random: rand.Float64,
 		Logger: log,
 	}
 	if f.check {

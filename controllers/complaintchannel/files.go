@@ -4,11 +4,32 @@ import (
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
-	"github.com/tanggap/tanggap/internal/worker"
 )
 
-// hasFiles says that a channel of the worker reads files.
-func (w *Worker) hasFiles() bool { return len(claims(w)) > 0 }
+// filesMount and quarantineMount are where a channel's directories are.
+func filesMount(channel *v1alpha1.ComplaintChannel) string {
+	return filesDir + "/" + channel.Name + "/files"
+}
+
+func quarantineMount(channel *v1alpha1.ComplaintChannel) string {
+	return filesDir + "/" + channel.Name + "/quarantine"
+}
+
+// fileArguments tell the worker where the directories are.
+func fileArguments(w *Worker) []string {
+	var arguments []string
+	for _, channel := range w.Channels {
+		files := channel.Spec.Source.CSVFiles()
+		if files == nil {
+			continue
+		}
+		arguments = append(arguments, "--files="+channel.Name+"="+filesMount(channel))
+		if files.Quarantine != nil {
+			arguments = append(arguments, "--quarantine="+channel.Name+"="+quarantineMount(channel))
+		}
+	}
+	return arguments
+}
 
 // claimVolume is the name of the volume of the channel's claim. Two directories of one claim are one
 // volume, as a claim that one node may have at a time is not asked for twice.
@@ -48,10 +69,9 @@ func fileMounts(w *Worker) []*corev1ac.VolumeMountApplyConfiguration {
 		if files == nil {
 			continue
 		}
-		read, write := worker.FilesPaths(filesDir, channel.Name)
-		mounts = append(mounts, within(mount(claimVolume(channel, &files.Volume), read), &files.Volume))
+		mounts = append(mounts, within(mount(claimVolume(channel, &files.Volume), filesMount(channel)), &files.Volume))
 		if quarantine := files.Quarantine; quarantine != nil {
-			mounts = append(mounts, within(mount(claimVolume(channel, quarantine), write).WithReadOnly(false), quarantine))
+			mounts = append(mounts, within(mount(claimVolume(channel, quarantine), quarantineMount(channel)).WithReadOnly(false), quarantine))
 		}
 	}
 	return mounts

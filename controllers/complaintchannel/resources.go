@@ -145,9 +145,7 @@ func container(w *Worker) *corev1ac.ContainerApplyConfiguration {
 		WithLivenessProbe(pods.Probe("/healthz", 10, 3)).
 		WithReadinessProbe(pods.Probe("/readyz", 5, 2)).
 		WithVolumeMounts(mounts...)
-	if w.hasFiles() {
-		c.WithArgs("--files-dir=" + filesDir)
-	}
+	c.WithArgs(fileArguments(w)...)
 	if w.hasPush() {
 		c.WithPorts(pods.Port(hooksPortName, names.HooksPort)).
 			WithLifecycle(corev1ac.Lifecycle().WithPreStop(

@@ -54,7 +54,7 @@ func formula(m metrics.Metric) string {
 	case has("from"):
 		return "one for each other channel of the ledger"
 	case has("result"):
-		return "3"
+		return "4"
 	case m.Name == "tanggap_ingest_errors_total":
 		return fmt.Sprintf("%d, one for each reason", len(ledgerapi.Reasons()))
 	case has("channel") && has("clock"):

@@ -35,7 +35,7 @@ func checkChannel(ctx context.Context, types map[v1alpha1.SourceType]channel.Typ
 	r := &runner{logger: options.Logger.With("channel", c.Name), now: options.Now}
 	source, err := func() (source channel.Source, err error) {
 		defer r.recovered(&err)
-		return open(types, c, options.settings(r.logger))
+		return open(types, c, options.settings(c.Name, r.logger))
 	}()
 	if err != nil {
 		return failureSentence(asError(err)), false

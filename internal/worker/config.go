@@ -4,8 +4,6 @@
 package worker
 
 import (
-	"path"
-
 	"github.com/tanggap/tanggap/api/v1alpha1"
 )
 
@@ -25,22 +23,4 @@ type ChannelConfig struct {
 	Source v1alpha1.ChannelSource `json:"source"`
 	// AssumeTimeZone as in the channel's specification.
 	AssumeTimeZone string `json:"assumeTimeZone,omitempty"`
-}
-
-// FilesPaths are where the volumes of a channel that reads files are mounted below a directory.
-func FilesPaths(dir, channel string) (files, quarantine string) {
-	return path.Join(dir, channel, "files"), path.Join(dir, channel, "quarantine")
-}
-
-// mounted is where the files of the channel are; "" where it has none.
-func (c *ChannelConfig) mounted(dir string) (files, quarantine string) {
-	named := c.Source.CSVFiles()
-	if named == nil || dir == "" {
-		return "", ""
-	}
-	files, quarantine = FilesPaths(dir, c.Name)
-	if named.Quarantine == nil {
-		quarantine = ""
-	}
-	return files, quarantine
 }

@@ -2,14 +2,12 @@ package worker
 
 import (
 	"encoding/json"
-	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/complaint"
 )
@@ -36,32 +34,13 @@ func TestItemsThatAreNoComplaintsAreCountedOnceTheBatchIsStored(t *testing.T) {
 	})
 }
 
-// TestAChannelIsToldWhereItsFilesAre: just one that reads files, and where it may write only if it asks to.
+// TestAChannelIsToldWhereItsFilesAre, and not where those of another are.
 func TestAChannelIsToldWhereItsFilesAre(t *testing.T) {
-	source := func(quarantine *v1alpha1.ClaimDirectory) v1alpha1.ChannelSource {
-		return v1alpha1.ChannelSource{Type: "files", CSV: &v1alpha1.CSVSource{Files: v1alpha1.CSVFiles{Quarantine: quarantine}}}
-	}
-	tests := map[string]struct {
-		source v1alpha1.ChannelSource
-		dir    string
-		want   []string
-	}{
-		"it reads files":                     {source(nil), "/files", []string{"/files/112/files", ""}},
-		"it also writes what it cannot read": {source(&v1alpha1.ClaimDirectory{ClaimName: "a"}), "/files", []string{"/files/112/files", "/files/112/quarantine"}},
-		"the worker was not told":            {source(nil), "", []string{"", ""}},
-		"it reads none":                      {v1alpha1.ChannelSource{Type: "files"}, "/files", []string{"", ""}},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			var got []string
-			kind := fakeType{"files", func(s channel.Settings) (channel.Source, error) {
-				got = []string{s.FilesDir, s.QuarantineDir}
-				return nil, errors.New("enough")
-			}}
-			_, _ = open(map[v1alpha1.SourceType]channel.Type{"files": kind}, ChannelConfig{Name: "112", Source: tt.source}, channel.Settings{FilesDir: tt.dir})
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Error(diff)
-			}
-		})
+	options := Options{Files: map[string]string{"112": "/files"}, Quarantines: map[string]string{"112": "/quarantine"}}
+	for name, want := range map[string][]string{"112": {"/files", "/quarantine"}, "dsw": {"", ""}} {
+		got := options.settings(name, nil)
+		if diff := cmp.Diff(want, []string{got.FilesDir, got.QuarantineDir}); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
 	}
 }

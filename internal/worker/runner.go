@@ -114,7 +114,6 @@ func open(types map[v1alpha1.SourceType]channel.Type, config ChannelConfig, sett
 		return nil, &channel.Error{Reason: ledgerapi.ReasonInternal, Message: fmt.Sprintf("this worker knows no source of type %q", config.Source.Type)}
 	}
 	settings.Channel, settings.Spec = config.Name, config.Source
-	settings.FilesDir, settings.QuarantineDir = config.mounted(settings.FilesDir)
 	if config.AssumeTimeZone != "" {
 		zone, err := time.LoadLocation(config.AssumeTimeZone)
 		if err != nil {

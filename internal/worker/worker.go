@@ -41,8 +41,9 @@ type Options struct {
 	Ledger Ledger
 	// Credential reads the key of a Secret; see Credentials.Read.
 	Credential func(ref v1alpha1.SecretKeyReference) ([]byte, error)
-	// FilesDir is where the volumes of the channels are mounted, as FilesPaths says; "" where no channel has any.
-	FilesDir string
+	// Files are the directories of the channels that read files, by the channel's name, and Quarantines those that
+	// they may write to; nil where there are none.
+	Files, Quarantines map[string]string
 	// Transport carries the requests to sources.
 	Transport http.RoundTripper
 	// Hooks is where platforms deliver to; Health is for probes and metrics. The worker closes them.
@@ -96,7 +97,7 @@ func New(config Config, options Options) *Worker {
 		logger := options.Logger.With("channel", c.Name)
 		w.runners = append(w.runners, &runner{
 			channel: c.Name, config: c, types: types, ledger: options.Ledger, hooks: w.hooks, instance: instance,
-			settings: options.settings(logger),
+			settings: options.settings(c.Name, logger),
 			tracker:  newTracker(options.Now, logger), metrics: w.metrics.of(c.Name), logger: logger,
 			backoff: fetch.Backoff{Initial: time.Second, Max: maxBackoff, Random: options.Random},
 			now:     options.Now, after: options.After, random: options.Random,
@@ -113,9 +114,10 @@ func typesByName(types []channel.Type) map[v1alpha1.SourceType]channel.Type {
 	return byName
 }
 
-func (o *Options) settings(logger *slog.Logger) channel.Settings {
+func (o *Options) settings(name string, logger *slog.Logger) channel.Settings {
 	return channel.Settings{
-		Credential: o.Credential, FilesDir: o.FilesDir, Transport: o.Transport, Now: o.Now, After: o.After, Random: o.Random, Logger: logger,
+		FilesDir: o.Files[name], QuarantineDir: o.Quarantines[name],
+		Credential: o.Credential, Transport: o.Transport, Now: o.Now, After: o.After, Random: o.Random, Logger: logger,
 	}
 }
 

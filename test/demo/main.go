@@ -28,9 +28,12 @@ func main() {
 	ctrllog.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	var err error
-	if len(os.Args) > 1 && os.Args[1] == "city" {
+	switch {
+	case len(os.Args) > 1 && os.Args[1] == "city":
 		err = runCity(ctx, os.Args[2:])
-	} else {
+	case len(os.Args) > 1 && os.Args[1] == "export":
+		err = runExport(ctx, os.Args[2:])
+	default:
 		err = runDemo(ctx, os.Args[1:], os.Stdout)
 	}
 	stop()
@@ -46,12 +49,16 @@ func runCity(ctx context.Context, arguments []string) error {
 	address := flags.String("address", "127.0.0.1", "the address to listen on")
 	hook := flags.String("hook", "", "where the call centre delivers its incidents")
 	chat := flags.String("whatsapp", "", "where WhatsApp delivers what people write to the mayor")
+	desk := flags.String("desk", "", "where the help desk delivers its tickets")
+	text := flags.String("sms", "", "where Twilio delivers text messages")
+	page := flags.String("meta", "", "where Meta delivers what visitors post on the deputy mayor's Page")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
 	c := city.New(time.Now, *hook, &http.Client{Timeout: 10 * time.Second})
-	c.WhatsApp.URL = *chat
-	for port, handler := range map[string]http.Handler{"8001": c.DSW, "8002": c.Sigap, "8003": c.Open311, "8004": c.Control(), "8005": c.X} {
+	c.WhatsApp.URL, c.Desk.URL, c.SMS.URL, c.Meta.URL = *chat, *desk, *text, *page
+	for port, handler := range map[string]http.Handler{"8001": c.DSW, "8002": c.Sigap, "8003": c.Open311, "8004": c.Control(), "8005": c.X,
+		"8006": c.Telegram, "8007": c.Meta} {
 		var listening net.ListenConfig
 		listener, err := listening.Listen(ctx, "tcp", net.JoinHostPort(*address, port))
 		if err != nil {

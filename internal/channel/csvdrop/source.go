@@ -129,7 +129,7 @@ func (s *Source) Close() error {
 // outside of it is ever opened, whatever a link in it says.
 func (s *Source) open() error {
 	if s.config.Dir == "" {
-		return &channel.Error{Reason: ledgerapi.ReasonInternal, Message: "the worker was not told where the files are; see --files-dir"}
+		return &channel.Error{Reason: ledgerapi.ReasonInternal, Message: "the worker was not told where the files are; see --files"}
 	}
 	if err := s.Close(); err != nil {
 		return unreadable("the directory", err)

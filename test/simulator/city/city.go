@@ -14,6 +14,8 @@ import (
 	"github.com/tanggap/tanggap/internal/simulator/callcentre"
 	"github.com/tanggap/tanggap/internal/simulator/open311"
 	"github.com/tanggap/tanggap/internal/simulator/portal"
+	"github.com/tanggap/tanggap/internal/simulator/sms"
+	"github.com/tanggap/tanggap/internal/simulator/telegram"
 	"github.com/tanggap/tanggap/internal/simulator/whatsapp"
 	"github.com/tanggap/tanggap/internal/simulator/x"
 )
@@ -29,6 +31,13 @@ const (
 	WhatsAppSecret = "demo-app-secret-of-whatsapp"
 	WhatsAppToken  = "demo-verify-token-of-whatsapp"
 	HookSecret     = "whsec_dGFuZ2dhcC1kZW1vLXNpZ25pbmctc2VjcmV0LTExMg=="
+	DeskSecret     = "whsec_dGFuZ2dhcC1kZW1vLXNpZ25pbmctc2VjcmV0LWRlc2s="
+	TelegramToken  = "123456:demo-token-of-telegram"
+	TwilioSID      = "AC00000000000000000000000000000000"
+	TwilioToken    = "demo-auth-token-of-twilio"
+	MetaSecret     = "demo-app-secret-of-meta"
+	MetaVerify     = "demo-verify-token-of-meta"
+	MetaToken      = "demo-access-token-of-meta"
 )
 
 // Names of the channels.
@@ -39,6 +48,11 @@ const (
 	Emergency     = "emergency-112"
 	MayorWhatsApp = "mayor-whatsapp"
 	DeputyX       = "deputy-mayor-x"
+	HelpDesk      = "help-desk"
+	Lapor         = "lapor"
+	Telegram      = "telegram"
+	SMS           = "sms"
+	DeputyMeta    = "deputy-mayor-meta"
 )
 
 // Figures are what is true of one channel at an instant.
@@ -75,8 +89,12 @@ type City struct {
 	Open311    *open311.Server
 	X          *x.Server
 	Sender     *callcentre.Sender
-	// WhatsApp delivers once it has a URL.
+	// WhatsApp, Desk, SMS and Meta deliver once they have a URL.
 	WhatsApp *whatsapp.Sender
+	Desk     *callcentre.Sender
+	SMS      *sms.Twilio
+	Meta     *Page
+	Telegram *telegram.Server
 
 	now func() time.Time
 
@@ -85,6 +103,7 @@ type City struct {
 	records map[string]*record
 	quiet   bool
 	serial  int
+	exports []*export
 	alone   []string // numbers of people whose complaint to a portal nobody answered
 }
 
@@ -101,6 +120,10 @@ func New(now func() time.Time, hook string, client *http.Client) *City {
 	c.Open311 = open311.New(open311.Options{Now: c.systemsNow, APIKey: Open311Key})
 	c.X = x.New(x.Options{Now: c.systemsNow, Token: XToken})
 	c.WhatsApp = newWhatsApp(c)
+	c.Desk = &callcentre.Sender{Secret: DeskSecret, Client: client}
+	c.SMS = &sms.Twilio{AccountSID: TwilioSID, AuthToken: TwilioToken, Number: "+620000000000", Client: client}
+	c.Telegram = telegram.New(telegram.Options{Token: TelegramToken, Now: c.systemsNow})
+	c.Meta = newPage(c, client)
 	c.writeHistory(now())
 	return c
 }
@@ -145,7 +168,8 @@ func (c *City) correct(id string, change func(*record)) {
 func (c *City) Truth() map[string]Figures {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	truth := map[string]Figures{DSW: {}, Sigap: {}, Open311: {}, Emergency: {}, MayorWhatsApp: {}, DeputyX: {}}
+	truth := map[string]Figures{DSW: {}, Sigap: {}, Open311: {}, Emergency: {}, MayorWhatsApp: {}, DeputyX: {},
+		HelpDesk: {}, Lapor: {}, Telegram: {}, SMS: {}, DeputyMeta: {}}
 	now := c.now()
 	for _, r := range c.records {
 		f := truth[r.channel]
@@ -184,7 +208,7 @@ func (c *City) nextSerial() int {
 	return c.serial
 }
 
-// Control is the http.Handler of GET /truth and POST /quiet.
+// Control is the http.Handler of GET /truth, GET /lapor.csv and POST /quiet.
 func (c *City) Control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /truth", func(w http.ResponseWriter, _ *http.Request) {
@@ -194,6 +218,10 @@ func (c *City) Control() http.Handler {
 	mux.HandleFunc("POST /quiet", func(w http.ResponseWriter, _ *http.Request) {
 		c.Quiet()
 		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("GET /lapor.csv", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+		_ = c.writeExport(w) // as above
 	})
 	return mux
 }
@@ -212,6 +240,7 @@ func (c *City) Live(ctx context.Context) {
 		}
 	})
 	every(ctx, &all, 9*time.Second, c.isQuiet, func(i int) { c.liveX(ctx, i) })
+	c.liveOthers(ctx, &all)
 }
 
 // every starts f with 0, 1, 2 … at each interval, at once for the first time, until the context ends or

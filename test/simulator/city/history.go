@@ -28,6 +28,9 @@ func (c *City) writeHistory(now time.Time) {
 	}
 	c.open311History(now)
 	c.xHistory(now)
+	c.laporHistory(now)
+	c.telegramHistory(now)
+	c.pageHistory(now)
 }
 
 // nextPhone is the number of somebody who has not complained yet, phone the latest of them.
