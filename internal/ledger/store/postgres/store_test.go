@@ -51,16 +51,18 @@ func open(t testing.TB, options Options) *Store {
 	return s
 }
 
-func TestConformance(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) func() store.Store {
-		t.Helper()
-		name := database(t, server)
-		return func() store.Store {
-			s, err := Open(t.Context(), Options{URL: server.URLAs(name, name)})
-			if err != nil {
-				t.Fatalf("Opening: %v", err)
-			}
-			return s
+func TestConformance(t *testing.T) { storetest.Run(t, factory) }
+
+func TestConformanceOfSeveralStores(t *testing.T) { storetest.RunShared(t, factory) }
+
+func factory(t *testing.T) (open func() store.Store) {
+	t.Helper()
+	name := database(t, server)
+	return func() store.Store {
+		s, err := Open(t.Context(), Options{URL: server.URLAs(name, name)})
+		if err != nil {
+			t.Fatalf("Opening: %v", err)
 		}
-	})
+		return s
+	}
 }
