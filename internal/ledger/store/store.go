@@ -78,6 +78,9 @@ type Reader interface {
 	// OpenReplies are at most limit replies with a NextAt that is not after until, the earliest first: of the
 	// channel, or of all where it is "".
 	OpenReplies(ctx context.Context, channel string, until time.Time, limit int) ([]Reply, error)
+	// RepliesAfter are at most limit replies of the channel with an ID above the one given, in the order of
+	// their IDs, those that are done among them.
+	RepliesAfter(ctx context.Context, channel, id string, limit int) ([]Reply, error)
 
 	// Head is the latest revision; in an Update, the one before it.
 	Head(ctx context.Context) (Head, error)

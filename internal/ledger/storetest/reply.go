@@ -61,6 +61,22 @@ func repliesAreKept(h harness) {
 		}
 		return err
 	})
+	// wantAfter compares the ids of a channel in their order.
+	wantAfter := func(what, channel, after string, limit int, want ...store.Reply) {
+		t.Helper()
+		view(t, s, func(r store.Reader) error {
+			got, err := r.RepliesAfter(t.Context(), channel, after, limit)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", what, diff)
+			}
+			return err
+		})
+	}
+	b, c := reply("dsw", "b", -1, 40), reply("dsw", "c", -1, 5)
+	wantAfter("All of a channel", "dsw", "", 10, later, b, c)
+	wantAfter("Up to the limit", "dsw", "a", 1, b)
+	wantAfter("After the last", "dsw", "c", 10)
+	wantAfter("Of no channel", "none", "", 10)
 	drop := func(before time.Time, limit int) (n int) {
 		t.Helper()
 		update(t, s, func(tx store.Tx) (err error) {

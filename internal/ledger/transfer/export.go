@@ -85,6 +85,9 @@ func (w *writer) everything(ctx context.Context, r store.Reader, now time.Time, 
 	if err := w.small(ctx, r); err != nil {
 		return err
 	}
+	if err := w.replies(ctx, r); err != nil {
+		return err
+	}
 	if err := w.cases(ctx, r, progress); err != nil {
 		return err
 	}
@@ -127,6 +130,38 @@ func (w *writer) small(ctx context.Context, r store.Reader) error {
 		w.totals.Figures++
 		return w.write(line{Figures: &figuresLine{Key: f.Key, Values: f.Values}})
 	})
+}
+
+// replies writes those of all channels, also what is done: it is how a reply is recognised that is asked for
+// again.
+func (w *writer) replies(ctx context.Context, r store.Reader) error {
+	channels, err := r.Channels(ctx, 0)
+	if err != nil {
+		return err
+	}
+	for i := range channels {
+		for last := ""; ; {
+			replies, err := r.RepliesAfter(ctx, channels[i].Name, last, pageCases)
+			if err != nil {
+				return err
+			}
+			for j := range replies {
+				one := &replies[j]
+				last = one.ID
+				w.totals.Replies++
+				err := w.write(line{Reply: &replyLine{
+					Channel: one.Channel, ID: one.ID, NextAt: optional(one.NextAt), DoneAt: optional(one.DoneAt), State: one.State,
+				}})
+				if err != nil {
+					return err
+				}
+			}
+			if len(replies) < pageCases {
+				break
+			}
+		}
+	}
+	return nil
 }
 
 // local reports whether a setting is about one storage, and no part of what is kept there: where its

@@ -4,7 +4,7 @@
 // clock, a verdict, a counter and a pseudonym arrive as they were.
 //
 // The stream has one JSON document a line. The first is the header, the last the end; between them
-// come settings, channels, figures, and cases, each followed by its events. It holds whatever personal
+// come settings, channels, figures, replies, and cases, each followed by its events. It holds whatever personal
 // data the ledger holds.
 package transfer
 
@@ -43,6 +43,7 @@ type line struct {
 	Setting *settingLine `json:"setting,omitempty"`
 	Channel *channelLine `json:"channel,omitempty"`
 	Figures *figuresLine `json:"figures,omitempty"`
+	Reply   *replyLine   `json:"reply,omitempty"`
 	Case    *caseLine    `json:"case,omitempty"`
 	Event   *eventLine   `json:"event,omitempty"`
 	End     *end         `json:"end,omitempty"`
@@ -76,6 +77,14 @@ type channelLine struct {
 type figuresLine struct {
 	Key    string                     `json:"key"`
 	Values [store.FigureColumns]int64 `json:"values"`
+}
+
+type replyLine struct {
+	Channel string     `json:"channel"`
+	ID      string     `json:"id"`
+	NextAt  *time.Time `json:"nextAt,omitempty"`
+	DoneAt  *time.Time `json:"doneAt,omitempty"`
+	State   opaque     `json:"state,omitempty"`
 }
 
 type caseLine struct {
@@ -118,13 +127,15 @@ type Totals struct {
 	Settings int `json:"settings"`
 	Channels int `json:"channels"`
 	Figures  int `json:"figures"`
+	Replies  int `json:"replies"`
 	Cases    int `json:"cases"`
 	Events   int `json:"events"`
 }
 
 // String is the totals as a person reads them.
 func (t Totals) String() string {
-	return fmt.Sprintf("%d cases with %d events, %d figures, %d channels, %d settings", t.Cases, t.Events, t.Figures, t.Channels, t.Settings)
+	return fmt.Sprintf("%d cases with %d events, %d replies, %d figures, %d channels, %d settings",
+		t.Cases, t.Events, t.Replies, t.Figures, t.Channels, t.Settings)
 }
 
 // opaque is a document that the storage does not look into: shown as the JSON that it nearly always
@@ -191,6 +202,10 @@ func (l *channelLine) channel() store.Channel {
 		Name: l.Name, Cursor: l.Cursor, Generation: l.Generation, ObservedThrough: instant(l.ObservedThrough),
 		LastEventAt: instant(l.LastEventAt), OldestUnansweredAt: instant(l.OldestUnansweredAt), Report: l.Report,
 	}
+}
+
+func (l *replyLine) reply() store.Reply {
+	return store.Reply{Channel: l.Channel, ID: l.ID, NextAt: instant(l.NextAt), DoneAt: instant(l.DoneAt), State: l.State}
 }
 
 func lineOfCase(c *store.Case, events int) *caseLine {

@@ -82,7 +82,7 @@ func (i *importer) run(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		if len(batch.cases) > 0 {
+		if len(batch.cases)+len(batch.replies) > 0 {
 			if err := i.put(ctx, batch); err != nil {
 				return err
 			}
@@ -163,6 +163,9 @@ func empty(ctx context.Context, r store.Reader) error {
 func (i *importer) put(ctx context.Context, b *batch) error {
 	done := i.lines.totals.Cases
 	err := i.store.Update(ctx, func(tx store.Tx) error {
+		if err := tx.PutReplies(ctx, b.replies); err != nil {
+			return err
+		}
 		inserted, err := tx.InsertEvents(ctx, b.events)
 		if err != nil {
 			return err

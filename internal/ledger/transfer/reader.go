@@ -130,7 +130,7 @@ func (r *reader) small() (*small, error) {
 		case l.Figures != nil:
 			s.figures = append(s.figures, store.Figures{Key: l.Figures.Key, Values: l.Figures.Values})
 			r.totals.Figures++
-		case l.Case != nil || l.End != nil:
+		case l.Reply != nil || l.Case != nil || l.End != nil:
 			r.next = l
 			return s, nil
 		default:
@@ -141,15 +141,16 @@ func (r *reader) small() (*small, error) {
 
 // batch is what one transaction stores.
 type batch struct {
-	cases  []store.Case
-	events []store.Event
+	replies []store.Reply
+	cases   []store.Case
+	events  []store.Event
 }
 
-// batch reads cases up to the bound of a transaction; more is false at the end. Of the first skip cases
+// batch reads replies and cases up to the bound of a transaction; more is false at the end. Of the first skip cases
 // nothing is kept.
 func (r *reader) batch(skip int) (b *batch, more bool, err error) {
 	b = &batch{}
-	for len(b.events)+len(b.cases) < batchEvents {
+	for len(b.events)+len(b.cases)+len(b.replies) < batchEvents {
 		l, err := r.read()
 		switch {
 		case err != nil:
@@ -159,6 +160,11 @@ func (r *reader) batch(skip int) (b *batch, more bool, err error) {
 				return nil, false, r.invalid("is the end, and more is stored already")
 			}
 			return b, false, nil
+		case l.Reply != nil && r.totals.Cases == 0:
+			// They stand before the cases. Storing them once more changes nothing.
+			b.replies = append(b.replies, l.Reply.reply())
+			r.totals.Replies++
+			continue
 		case l.Case == nil:
 			return nil, false, r.invalid("is out of place")
 		}

@@ -105,6 +105,15 @@ func fill(rt *rapid.T, s store.Store, channels int) {
 			if err != nil {
 				return err
 			}
+			var replies []store.Reply
+			for n := range rapid.IntRange(0, 3).Draw(rt, "replies") {
+				replies = append(replies, store.Reply{
+					Channel: channel, ID: fmt.Sprint("r", n), NextAt: at(rt, "next"), DoneAt: at(rt, "done"), State: document(rt, "reply"),
+				})
+			}
+			if err := tx.PutReplies(ctx, replies); err != nil {
+				return err
+			}
 			if err := fillCases(rt, tx, channel); err != nil {
 				return err
 			}
@@ -295,6 +304,7 @@ func TestWhatIsNotAWholeExportIsRefusedAndToldWithoutWhatStandsInIt(t *testing.T
 		"an event out of case": {strings.Replace(export, `"events":3`, `"events":2`, 1), transfer.ErrInvalid},
 		"an event too few":     {strings.Replace(export, `"events":3`, `"events":4`, 1), transfer.ErrInvalid},
 		"an event twice":       {strings.Replace(export, "C00001/0", "C00000/0", 1), transfer.ErrInvalid},
+		"a reply after a case": {strings.Replace(export, `{"end"`, `{"reply":{"channel":"dsw","id":"RAHASIA"}}`+"\n"+`{"end"`, 1), transfer.ErrInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, t.TempDir())

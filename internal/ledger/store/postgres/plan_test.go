@@ -99,6 +99,11 @@ func planned(ctx context.Context) map[string]planStatement {
 			_, _, err := r.Page(ctx, store.PageQuery{Channel: "dsw", Limit: 10, Scan: 10, Open: &yes})
 			return err
 		}, "c.case_id > $2 AND c.live", "cases_live"},
+		"a page of overdue cases": {func(r store.Reader) error {
+			_, _, err := r.Page(ctx, store.PageQuery{Channel: "dsw", Limit: 10, Scan: 10, Live: true, Overdue: &yes})
+			return err
+		}, "c.case_id > $2 AND c.overdue", "cases_overdue"},
+		"replies in their order": {func(r store.Reader) error { _, err := r.RepliesAfter(ctx, "dsw", "", 10); return err }, "p.channel = $1 AND p.id > $2", "replies_pkey"},
 	}
 	all := map[string]planStatement{
 		"changing a case": {func(t store.Tx) error {

@@ -176,12 +176,15 @@ func (r *reader) pageOf(channel, after string, q store.PageQuery, limit int) ([]
 	if err != nil || id == 0 {
 		return nil, err
 	}
-	live := ""
-	if q.Live || q.Open != nil && *q.Open {
-		// The condition of the partial index; an open case is live.
-		live = " AND c.live"
+	part := ""
+	switch {
+	// The conditions of the partial indexes; an open case is live.
+	case q.Overdue != nil && *q.Overdue:
+		part = " AND c.overdue"
+	case q.Live || q.Open != nil && *q.Open:
+		part = " AND c.live"
 	}
-	return r.list("c.channel = $1 AND c.case_id > $2"+live+" ORDER BY c.case_id LIMIT $3",
+	return r.list("c.channel = $1 AND c.case_id > $2"+part+" ORDER BY c.case_id LIMIT $3",
 		func(a *args) { a.int4(id); a.text(after); a.int8(int64(limit)) })
 }
 

@@ -63,6 +63,23 @@ func (r *reader) openReplies(channel string, until time.Time, limit int) (replie
 	return replies, err
 }
 
+// RepliesAfter implements store.Reader.
+func (r *reader) RepliesAfter(_ context.Context, channel, id string, limit int) (replies []store.Reply, err error) {
+	of, err := r.channel(channel)
+	if err == nil && of != 0 {
+		err = r.query("SELECT p.id, p.next_at, p.done_at, p.state FROM replies p WHERE p.channel = $1 AND p.id > $2 ORDER BY p.id LIMIT $3",
+			func(a *args) { a.int4(of); a.text(id); a.int8(int64(limit)) },
+			func(row *row) error {
+				replies = append(replies, store.Reply{Channel: channel, ID: row.text(), NextAt: row.time(), DoneAt: row.time(), State: row.bytea()})
+				return nil
+			})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing replies: %w", err)
+	}
+	return replies, nil
+}
+
 const putReplies = `INSERT INTO replies (channel, id, next_at, done_at, state)
 	SELECT * FROM unnest($1::integer[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[])
 	ON CONFLICT (channel, id) DO UPDATE SET next_at = excluded.next_at, done_at = excluded.done_at, state = excluded.state`

@@ -63,6 +63,23 @@ func (r reader) OpenReplies(_ context.Context, channel string, until time.Time, 
 	return replies, nil
 }
 
+// RepliesAfter implements store.Reader.
+func (r reader) RepliesAfter(_ context.Context, channel, id string, limit int) (replies []store.Reply, err error) {
+	of, err := r.channel(channel)
+	if err == nil && of != 0 {
+		err = r.query("SELECT id, next_at, done_at, state FROM replies WHERE channel = ? AND id > ? ORDER BY id LIMIT ?",
+			func(b *binder) { b.int(of); b.text(id); b.int(int64(limit)) },
+			func(row *row) error {
+				replies = append(replies, store.Reply{Channel: channel, ID: row.text(), NextAt: row.time(), DoneAt: row.time(), State: row.blob()})
+				return nil
+			})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing replies: %w", err)
+	}
+	return replies, nil
+}
+
 // PutReplies implements store.Tx.
 func (t *tx) PutReplies(_ context.Context, replies []store.Reply) error {
 	for i := range replies {
