@@ -16,8 +16,7 @@ const (
 	commentsPage = 50
 )
 
-// lists are what is read of a Page and an account. Messages are read only where they are delivered, as
-// the access token has the permission then.
+// lists are what is read of a Page and an account.
 func (s *source) lists(bound time.Time, messages bool) []list {
 	var all []list
 	if s.page != "" {
@@ -154,7 +153,7 @@ func (s *source) remark(n *node, media, parent string) (*complaint.Event, error)
 func (s *source) conversations(platform, of string) list {
 	query := ask("id,updated_time", entriesPage)
 	query.Set("platform", platform)
-	return list{name: "conversations-" + platform, path: of + "/conversations", query: query, entry: func(raw json.RawMessage) (entryOf, error) {
+	return list{name: "conversations-" + platform, path: of + "/conversations", query: query, messages: true, entry: func(raw json.RawMessage) (entryOf, error) {
 		var n node
 		if json.Unmarshal(raw, &n) != nil || n.UpdatedTime.IsZero() {
 			return entryOf{}, errShape

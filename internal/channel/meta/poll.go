@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +21,8 @@ type poll struct {
 	*source
 	sink   channel.Sink
 	cursor cursor
-	// What is older than since has been read; entries of lists that are older than bound are not looked into.
+	// What is older than since has been read of the list that is being read; entries of lists that are older than
+	// bound are not looked into.
 	since, bound time.Time
 	// pages that this poll has read, pending the events that the ledger does not have yet, odd the items that
 	// made no sense.
@@ -33,6 +35,8 @@ type poll struct {
 type list struct {
 	name, path string
 	query      url.Values
+	// messages says that it is one of conversations, in the order of their last messages.
+	messages bool
 	// entry reads one of its entries.
 	entry func(raw json.RawMessage) (entryOf, error)
 }
@@ -73,11 +77,10 @@ func (s *source) Poll(ctx context.Context, saved json.RawMessage, sink channel.S
 		p.cursor.Window = &window{Started: now}
 	}
 	p.bound = p.cursor.Window.Started.Add(-s.lookback)
-	p.since = p.bound
-	if !p.cursor.Through.IsZero() {
-		p.since = p.cursor.Through.Add(-s.overlap)
-	}
-	if err := p.read(ctx, s.lists(p.bound, of.messages)); err != nil {
+	// Messages may be read where they are delivered, as the access token has the permission then, and so where
+	// they were until lately.
+	lists := s.lists(p.bound, of.messages || of.lost != nil && !p.cursor.Messages.IsZero())
+	if err := p.read(ctx, lists); err != nil {
 		return err
 	}
 	if of.lost != nil {
@@ -89,11 +92,19 @@ func (s *source) Poll(ctx context.Context, saved json.RawMessage, sink channel.S
 // read reads the lists from where the last poll was cut off, or from their beginning.
 func (p *poll) read(ctx context.Context, lists []list) error {
 	w := p.cursor.Window
+	if !slices.ContainsFunc(lists, func(l list) bool { return l.name == w.List }) {
+		w.List, w.After, w.Done = "", "", "" // it is not read any more
+	}
+	messages := false
 	for i := range lists {
+		messages = messages || lists[i].messages
 		if w.List != "" && w.List != lists[i].name {
 			continue
 		}
-		w.List = lists[i].name
+		w.List, p.since = lists[i].name, p.from(p.cursor.Through)
+		if lists[i].messages {
+			p.since = p.from(p.cursor.Messages)
+		}
 		if err := p.list(ctx, &lists[i]); err != nil {
 			return err
 		}
@@ -102,8 +113,11 @@ func (p *poll) read(ctx context.Context, lists []list) error {
 			w.List = lists[i+1].name
 		}
 	}
-	late := p.since.Before(p.bound)
+	late := !p.cursor.Through.IsZero() && p.cursor.Through.Before(p.bound)
 	p.cursor.Through, p.cursor.Window = w.Started, nil
+	if messages {
+		p.cursor.Messages = w.Started
+	}
 	if err := p.flush(ctx, &p.cursor.Through); err != nil {
 		return err
 	}
@@ -111,6 +125,14 @@ func (p *poll) read(ctx context.Context, lists []list) error {
 		p.sink.Problem(ledgerapi.ReasonHistoryLost, "nothing was read for longer than reconcile.lookback, and comments below older posts are not looked for", 1)
 	}
 	return nil
+}
+
+// from is where a reading begins after one that was complete through an instant; zero is none.
+func (p *poll) from(through time.Time) time.Time {
+	if through.IsZero() {
+		return p.bound
+	}
+	return through.Add(-p.overlap)
 }
 
 // list reads a list and what is below its entries.
@@ -155,7 +177,7 @@ func (p *poll) entries(ctx context.Context, l *list, data []json.RawMessage) (en
 	}
 	for i := range all {
 		e := &all[i]
-		if e.at.Before(p.bound) {
+		if e.at.Before(p.bound) || l.messages && e.at.Before(p.since) {
 			return true, nil
 		}
 		if p.pages >= p.maxPages {

@@ -161,12 +161,13 @@ func TestALostSubscriptionIsFoundAndWhatWasMissedIsRead(t *testing.T) {
 			tt.lose(c.server)
 			post, _ := c.server.Post(pageID, "Pengumuman")
 			c.server.Comment(siti, post, "", "banjir")
+			c.server.Message("messenger", budi, "sampah", false)
 			err := c.poll()
 			e, ok := errors.AsType[*channel.Error](err)
 			if !ok || e.Reason != ledgerapi.ReasonNotSubscribed || !strings.Contains(e.Message, tt.says) {
 				t.Errorf("got %v", err)
 			}
-			if got := len(c.ledger.Events()); got != 1 || !c.throughNow() {
+			if got := len(c.ledger.Events()); got != 2 || !c.throughNow() {
 				t.Errorf("%d events, read through %s: what Meta does not deliver can be read", got, c.ledger.Through())
 			}
 			c.server.Subscribe("feed", "messages")
@@ -364,5 +365,33 @@ func TestPagesInACircleEnd(t *testing.T) {
 	})})
 	if err := c.poll(); err == nil || !strings.Contains(err.Error(), "in a circle") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestMessagesThatAreSubscribedLaterAreReadFromTheLookback(t *testing.T) {
+	c := newCity(t, nil)
+	c.server.Subscribe("feed")
+	c.server.Message("messenger", siti, "jalan berlubang", false)
+	c.clock.Advance(time.Hour)
+	c.mustPoll()
+	if got := len(c.ledger.Events()); got != 0 {
+		t.Errorf("%d events before messages were subscribed", got)
+	}
+	c.server.Subscribe("feed", "messages")
+	c.mustPoll()
+	if got := len(c.ledger.Events()); got != 1 {
+		t.Errorf("%d events", got)
+	}
+}
+
+// TestAReadingThatWasCutOffWhereNothingIsReadAnyMoreBeginsAgain goes on from a list that is gone.
+func TestAReadingThatWasCutOffWhereNothingIsReadAnyMoreBeginsAgain(t *testing.T) {
+	c := newCity(t, nil)
+	c.server.Subscribe("feed")
+	post, _ := c.server.Post(pageID, "Pengumuman")
+	c.server.Comment(siti, post, "", "banjir")
+	saved := fmt.Sprintf(`{"accounts":"%s/%s","window":{"started":"2026-11-02T02:00:00Z","list":"conversations-messenger","after":"x","done":"y"}}`, pageID, accountID)
+	if err := c.source.(channel.Poller).Poll(t.Context(), json.RawMessage(saved), checked{c.ledger}); err != nil || len(c.ledger.Events()) != 1 {
+		t.Errorf("%v, %d events", err, len(c.ledger.Events()))
 	}
 }

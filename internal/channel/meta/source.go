@@ -33,8 +33,9 @@ type source struct {
 type cursor struct {
 	// Accounts are whose things the rest speaks of.
 	Accounts string `json:"accounts"`
-	// Through is when the last complete reading began.
-	Through time.Time `json:"through,omitzero"`
+	// Through is when the last complete reading began, Messages when the last one of messages did.
+	Through  time.Time `json:"through,omitzero"`
+	Messages time.Time `json:"messages,omitzero"`
 	// Window is set while a reading is unfinished.
 	Window *window `json:"window,omitempty"`
 }
