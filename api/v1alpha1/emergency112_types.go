@@ -42,19 +42,22 @@ const (
 
 // Emergency112ArrivalType is a way in which incidents arrive.
 //
-// +kubebuilder:validation:Enum=Webhook;CSV
+// +kubebuilder:validation:Enum=Webhook;CSV;PostgreSQL
 type Emergency112ArrivalType string
 
 // The ways in which incidents arrive.
 const (
 	ArrivalWebhook Emergency112ArrivalType = "Webhook"
 	ArrivalCSV     Emergency112ArrivalType = "CSV"
+	// ArrivalPostgreSQL is a view of the call centre's database.
+	ArrivalPostgreSQL Emergency112ArrivalType = "PostgreSQL"
 )
 
 // Emergency112Arrival is how incidents arrive: type, and exactly the member of that name.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.webhook) == (self.type == 'Webhook')",message="webhook must be set when type is Webhook, and only then"
 // +kubebuilder:validation:XValidation:rule="has(self.csv) == (self.type == 'CSV')",message="csv must be set when type is CSV, and only then"
+// +kubebuilder:validation:XValidation:rule="has(self.postgresql) == (self.type == 'PostgreSQL')",message="postgresql must be set when type is PostgreSQL, and only then"
 // +union
 type Emergency112Arrival struct {
 	// type of the arrival.
@@ -67,6 +70,9 @@ type Emergency112Arrival struct {
 	// csv reads exports of the call centre's system.
 	// +optional
 	CSV *Emergency112CSV `json:"csv,omitempty"`
+	// postgresql polls a view of the call centre's database. It is only read.
+	// +optional
+	PostgreSQL *Emergency112PostgreSQL `json:"postgresql,omitempty"`
 }
 
 // Emergency112Webhook receives deliveries on the worker's Service at /hooks/<name of the channel>, in the
@@ -103,6 +109,55 @@ type Emergency112CSV struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	TimeLayout string `json:"timeLayout,omitempty"`
+}
+
+// Emergency112PostgreSQL polls a view, or a table, of which a row is an incident as it is now, in transactions
+// that can only read.
+type Emergency112PostgreSQL struct {
+	// urlSecretRef names the key of the Secret with the URL of the database, such as
+	// postgres://user:password@host:5432/database?sslmode=verify-full. The user need not be able to do more
+	// than SELECT from the view.
+	// +required
+	URLSecretRef SecretKeyReference `json:"urlSecretRef,omitzero"`
+	// caSecretRef names the key of the Secret with the certificates (PEM) that sign the server's; without it
+	// those of the system are trusted.
+	// +optional
+	CASecretRef *SecretKeyReference `json:"caSecretRef,omitempty"`
+	// view is the name of the view, with its schema if that is not public.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=127
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z_][A-Za-z0-9_]{0,62}([.][A-Za-z_][A-Za-z0-9_]{0,62})?$')",message="must be the name of a view, or schema.view, of letters, digits and '_'"
+	View string `json:"view,omitempty"`
+	// columns name what the view calls its columns.
+	// +optional
+	Columns *Emergency112Columns `json:"columns,omitempty"`
+	// updatedAt is the column with the time of the last change, by which the view is read; the default is
+	// updated_at. Rows without it are not seen.
+	// +optional
+	// +kubebuilder:default=updated_at
+	UpdatedAt ColumnName `json:"updatedAt,omitempty"`
+	// interval between two polls; the default is 30s.
+	// +optional
+	// +kubebuilder:default="30s"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="must be between 1s and 24h"
+	Interval *metav1.Duration `json:"interval,omitempty"`
+	// overlap that a poll reads again, for transactions that are committed later than the time in their rows
+	// says; the default is 10m.
+	// +optional
+	// +kubebuilder:default="10m"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('720h')",message="must be between 0s and 720h"
+	Overlap *metav1.Duration `json:"overlap,omitempty"`
+	// lookback is how far back the very first poll reads; the default is 720h.
+	// +optional
+	// +kubebuilder:default="720h"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('87840h')",message="must be between 0s and 87840h"
+	Lookback *metav1.Duration `json:"lookback,omitempty"`
+	// timeout of one statement, which the server ends; the default is 30s.
+	// +optional
+	// +kubebuilder:default="30s"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('5m')",message="must be between 1s and 5m"
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
 }
 
 // ColumnName is the name of a column.

@@ -40,6 +40,8 @@ func goodFiles() map[string]badManifest {
 		"a call centre that exports": {manifest: callCentre},
 		"a call centre that delivers, to many workers": {manifest: callCentre,
 			patch: `spec: {worker: {replicas: 8}, source: {emergency112: {arrival: {type: Webhook, csv: null, webhook: {standardWebhooks: {secretRefs: [{name: a, key: b}]}}}}}}`},
+		"a call centre's database": {manifest: callCentre,
+			patch: callPatch(`arrival: {type: PostgreSQL, csv: null, postgresql: {urlSecretRef: {name: a, key: b}, view: report.Incidents_1}}`)},
 		"files of anything": {manifest: exports,
 			patch: filesPatch(`volume: {subPath: lapor/export}, pattern: "lapor-*.csv", quarantine: {claimName: exports, subPath: rejected}`)},
 	}
@@ -47,9 +49,13 @@ func goodFiles() map[string]badManifest {
 
 func badFiles() map[string]badManifest {
 	return map[string]badManifest{
-		"a call centre without a way to arrive":       {callCentre, callPatch(`arrival: null`), "spec.source.emergency112.arrival"},
-		"a call centre with another way's member":     {callCentre, callPatch(`arrival: {type: Webhook}`), "webhook must be set when type is Webhook, and only then"},
-		"a call centre by telephone":                  {callCentre, callPatch(`arrival: {type: SIP}`), `supported values: "Webhook", "CSV"`},
+		"a call centre without a way to arrive":   {callCentre, callPatch(`arrival: null`), "spec.source.emergency112.arrival"},
+		"a call centre with another way's member": {callCentre, callPatch(`arrival: {type: Webhook}`), "webhook must be set when type is Webhook, and only then"},
+		"a call centre by telephone":              {callCentre, callPatch(`arrival: {type: SIP}`), `supported values: "Webhook", "CSV", "PostgreSQL"`},
+		"a view that is a query": {callCentre,
+			callPatch(`arrival: {type: PostgreSQL, csv: null, postgresql: {urlSecretRef: {name: a, key: b}, view: "incidents; DROP TABLE x"}}`), "must be the name of a view, or schema.view"},
+		"a database whose URL is no secret": {callCentre,
+			callPatch(`arrival: {type: PostgreSQL, csv: null, postgresql: {url: "postgres://a:b@c/d", view: incidents}}`), `unknown field "spec.source.emergency112.arrival.postgresql.url"`},
 		"a call centre that counts no call":           {callCentre, callPatch(`countCallTypes: []`), "should have at least 1 items"},
 		"a call centre that is answered by the phone": {callCentre, callPatch(`answeredBy: Pickup`), `supported values: "Disposition", "Closing", "Dispatch"`},
 		"two readers of one directory":                {callCentre, `spec: {worker: {replicas: 2}}`, "a source that is polled has one reader, so at most 1"},

@@ -80,6 +80,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.Emergency112ColumnsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Emergency112CSV"):
 		return &apiv1alpha1.Emergency112CSVApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Emergency112PostgreSQL"):
+		return &apiv1alpha1.Emergency112PostgreSQLApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Emergency112Source"):
 		return &apiv1alpha1.Emergency112SourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Emergency112Webhook"):

@@ -102,6 +102,19 @@ func TestTheManifestsInTheDocumentationTakeTheirSamples(t *testing.T) {
 	})
 }
 
+// TestTheViewInTheDocumentationIsRead: its manifest reads a view of the default names.
+func TestTheViewInTheDocumentationIsRead(t *testing.T) {
+	c := newCalls(t, `CREATE SCHEMA report;
+		CREATE VIEW report.incidents AS SELECT '1'::text AS incident_id, 'normal' AS call_type, '2026-11-02 08:50+07'::timestamptz AS received_at, now() AS updated_at;
+		GRANT USAGE ON SCHEMA report TO viewer; GRANT SELECT ON report.incidents TO viewer`)
+	c.spec = manifest(t, "A view of the database").Spec.Source.Emergency112.Arrival.PostgreSQL
+	c.spec.URLSecretRef = v1alpha1.SecretKeyReference{Name: "cad", Key: "url"}
+	c.mustPoll()
+	if diff := cmp.Diff([]string{"1/Received/2026-11-02T01:50:00Z"}, c.ledger.IDs()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestTheDocumentationNamesEveryColumn: the page lists the default names as they are.
 func TestTheDocumentationNamesEveryColumn(t *testing.T) {
 	for _, column := range standardColumns() {

@@ -1,5 +1,5 @@
-// Package emergency112 reads the incidents of a 112 call centre, which arrive as signed deliveries or as
-// exports in CSV. Most calls are no complaints; which are is said by the channel's specification.
+// Package emergency112 reads the incidents of a 112 call centre, which arrive as signed deliveries, as
+// exports in CSV, or in a view of its database. Most calls are no complaints; which are is said by the channel's specification.
 package emergency112
 
 import (
@@ -39,8 +39,10 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 		return openEndpoint(arrival.Webhook, read, settings)
 	case arrival.Type == v1alpha1.ArrivalCSV && arrival.CSV != nil:
 		return openFiles(spec, read, settings)
+	case arrival.Type == v1alpha1.ArrivalPostgreSQL && arrival.PostgreSQL != nil:
+		return openDatabase(spec, read, settings)
 	}
-	return nil, field.Errorf("emergency112.arrival.type", "must be one of Webhook and CSV, with the member of that name")
+	return nil, field.Errorf("emergency112.arrival.type", "must be one of Webhook, CSV and PostgreSQL, with the member of that name")
 }
 
 func openEndpoint(spec *v1alpha1.Emergency112Webhook, read reader, settings channel.Settings) (channel.Source, error) {

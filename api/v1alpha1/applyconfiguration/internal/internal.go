@@ -605,6 +605,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: csv
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.Emergency112CSV
+    - name: postgresql
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.Emergency112PostgreSQL
     - name: type
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.Emergency112ArrivalType
@@ -679,6 +682,41 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: verifiedAt
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.ColumnName
+- name: com.github.tanggap.tanggap.api.v1alpha1.Emergency112PostgreSQL
+  map:
+    fields:
+    - name: caSecretRef
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+    - name: columns
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.Emergency112Columns
+    - name: interval
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 30s
+    - name: lookback
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 720h
+    - name: overlap
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 10m
+    - name: timeout
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 30s
+    - name: updatedAt
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.ColumnName
+      default: updated_at
+    - name: urlSecretRef
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.SecretKeyReference
+    - name: view
+      type:
+        scalar: string
 - name: com.github.tanggap.tanggap.api.v1alpha1.Emergency112Source
   map:
     fields:

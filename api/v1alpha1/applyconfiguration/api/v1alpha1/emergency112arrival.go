@@ -17,6 +17,8 @@ type Emergency112ArrivalApplyConfiguration struct {
 	Webhook *Emergency112WebhookApplyConfiguration `json:"webhook,omitempty"`
 	// csv reads exports of the call centre's system.
 	CSV *Emergency112CSVApplyConfiguration `json:"csv,omitempty"`
+	// postgresql polls a view of the call centre's database. It is only read.
+	PostgreSQL *Emergency112PostgreSQLApplyConfiguration `json:"postgresql,omitempty"`
 }
 
 // Emergency112ArrivalApplyConfiguration constructs a declarative configuration of the Emergency112Arrival type for use with
@@ -46,5 +48,13 @@ func (b *Emergency112ArrivalApplyConfiguration) WithWebhook(value *Emergency112W
 // If called multiple times, the CSV field is set to the value of the last call.
 func (b *Emergency112ArrivalApplyConfiguration) WithCSV(value *Emergency112CSVApplyConfiguration) *Emergency112ArrivalApplyConfiguration {
 	b.CSV = value
+	return b
+}
+
+// WithPostgreSQL sets the PostgreSQL field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PostgreSQL field is set to the value of the last call.
+func (b *Emergency112ArrivalApplyConfiguration) WithPostgreSQL(value *Emergency112PostgreSQLApplyConfiguration) *Emergency112ArrivalApplyConfiguration {
+	b.PostgreSQL = value
 	return b
 }

@@ -1,0 +1,305 @@
+package emergency112
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/tanggap/tanggap/api/v1alpha1"
+	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/channel/push"
+	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+)
+
+// Defaults of Emergency112PostgreSQL, which the API server fills in as well.
+const (
+	defaultUpdatedAt = "updated_at"
+	defaultInterval  = 30 * time.Second
+	defaultOverlap   = 10 * time.Minute
+	defaultLookback  = 720 * time.Hour
+	defaultTimeout   = 30 * time.Second
+)
+
+const (
+	// pageRows is how many rows are asked for at once, and maxPages how often in one poll.
+	pageRows = 500
+	maxPages = 200
+	// connectTimeout is for a connection, sign-in included.
+	connectTimeout = 10 * time.Second
+)
+
+// database is a source that is a view of a database. It implements channel.Poller.
+type database struct {
+	reader                               reader
+	config                               *pgx.ConnConfig
+	columns                              *v1alpha1.Emergency112Columns
+	view                                 pgx.Identifier
+	updatedAt, fingerprint               string
+	interval, overlap, lookback, timeout time.Duration
+	now                                  func() time.Time
+}
+
+func openDatabase(spec *v1alpha1.Emergency112Source, read reader, settings channel.Settings) (channel.Source, error) {
+	from := spec.Arrival.PostgreSQL
+	read.name = columnName
+	d := &database{
+		reader: read, columns: from.Columns, view: strings.Split(from.View, "."), updatedAt: defaultUpdatedAt,
+		interval: defaultInterval, overlap: defaultOverlap, lookback: defaultLookback, timeout: defaultTimeout, now: settings.Now,
+	}
+	if from.UpdatedAt != "" {
+		d.updatedAt = string(from.UpdatedAt)
+	}
+	if from.Interval != nil {
+		d.interval = from.Interval.Duration
+	}
+	if from.Overlap != nil {
+		d.overlap = from.Overlap.Duration
+	}
+	if from.Lookback != nil {
+		d.lookback = from.Lookback.Duration
+	}
+	if from.Timeout != nil {
+		d.timeout = from.Timeout.Duration
+	}
+	meaning, err := json.Marshal([]any{spec.CountCallTypes, spec.AnsweredBy, from.View, from.Columns, from.UpdatedAt, zoneName(settings.AssumeTimeZone)})
+	if err != nil {
+		return nil, fmt.Errorf("encoding the specification: %w", err)
+	}
+	d.fingerprint = string(meaning)
+	url, err := settings.Credential(from.URLSecretRef)
+	if err != nil {
+		return nil, err
+	}
+	text := strings.TrimSpace(string(url))
+	if d.config, err = pgx.ParseConfig(text); err != nil || !strings.HasPrefix(text, "postgres://") && !strings.HasPrefix(text, "postgresql://") {
+		// What it says may repeat the URL.
+		return nil, push.Unusable(from.URLSecretRef, "holds no URL of a PostgreSQL database: postgres://user:password@host:5432/database?sslmode=verify-full is expected")
+	}
+	d.config.ConnectTimeout = connectTimeout
+	// A statement is prepared nowhere, as a pooler may give each to another server.
+	d.config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	if from.CASecretRef != nil {
+		if err := d.trust(from.CASecretRef, settings.Credential); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// trust has the server's certificate verified by the given authorities, and nothing sent without TLS.
+func (d *database) trust(ref *v1alpha1.SecretKeyReference, credential push.Credential) error {
+	pem, err := credential(*ref)
+	if err != nil {
+		return err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return push.Unusable(*ref, "holds no certificate in PEM")
+	}
+	d.config.TLSConfig = &tls.Config{RootCAs: roots, ServerName: d.config.Host, MinVersion: tls.VersionTLS12}
+	d.config.Fallbacks = nil
+	return nil
+}
+
+// Interval implements channel.Poller.
+func (d *database) Interval() time.Duration { return d.interval }
+
+// Close implements channel.Source. Each poll has a connection of its own.
+func (d *database) Close() error { return nil }
+
+// place is where the view has been read to, as the ledger keeps it. Instants are those of the view, in wall
+// time where its column has no zone.
+type place struct {
+	Plan string `json:"plan"`
+	// Newest is the newest time of change that was read.
+	Newest time.Time `json:"newest,omitzero"`
+	// From and ID are the last row of a poll that is not complete.
+	From time.Time `json:"from,omitzero"`
+	ID   string    `json:"id,omitempty"`
+}
+
+// restore reads a saved cursor; one of another specification, or that cannot be read, begins as far back as
+// the first poll does.
+func (d *database) restore(saved json.RawMessage) place {
+	var p place
+	if err := json.Unmarshal(saved, &p); err != nil || p.Plan != d.fingerprint {
+		return place{Plan: d.fingerprint}
+	}
+	return p
+}
+
+// Poll implements channel.Poller. The events of a page are with the ledger, and the cursor with them, before
+// the next one is asked for.
+func (d *database) Poll(ctx context.Context, saved json.RawMessage, sink channel.Sink) error {
+	started := d.now()
+	conn, err := pgx.ConnectConfig(ctx, d.config)
+	if err != nil {
+		return d.failure(ctx, err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	at := d.restore(saved)
+	known := at.Newest
+	if at.From.IsZero() {
+		at.From = at.Newest.Add(-d.overlap)
+		if at.Newest.IsZero() {
+			at.From = d.wall(started.Add(-d.lookback))
+		}
+		at.ID = ""
+	}
+	for range maxPages {
+		read, err := d.page(ctx, conn, &at)
+		if err != nil {
+			return d.failure(ctx, err)
+		}
+		batch := channel.Batch{}
+		for i := range read {
+			row := &read[i]
+			u := d.reader.read(&row.record)
+			batch.Events = append(batch.Events, u.events...)
+			// What is read again has been counted.
+			if u.skipped && row.updatedAt.After(known) {
+				batch.Skipped++
+			}
+			if u.problem != nil && row.updatedAt.After(known) {
+				sink.Problem(u.problem.Reason, u.problem.Message, 1)
+			}
+			if row.updatedAt.After(at.Newest) {
+				at.Newest = row.updatedAt
+			}
+			at.From, at.ID = row.updatedAt, row.id
+		}
+		last := len(read) < pageRows
+		if last {
+			at.From, at.ID = time.Time{}, ""
+			batch.ObservedThrough = &started
+		}
+		// A struct of texts and times always has a JSON form.
+		batch.Cursor, _ = json.Marshal(at) //nolint:errchkjson // see above
+		if err := sink.Append(ctx, batch); err != nil || last {
+			return err
+		}
+	}
+	return &channel.Error{Reason: ledgerapi.ReasonConnected, Message: fmt.Sprintf("read %d rows in one poll; the next one goes on", maxPages*pageRows)}
+}
+
+// wall is the instant in the zone that times without an offset are in.
+func (d *database) wall(at time.Time) time.Time {
+	if d.reader.zone == nil {
+		return at.UTC()
+	}
+	return at.In(d.reader.zone)
+}
+
+// row is a row of the view.
+type row struct {
+	record
+	id        string
+	updatedAt time.Time
+}
+
+// page reads the rows after a place.
+func (d *database) page(ctx context.Context, conn *pgx.Conn, after *place) (rows []row, err error) {
+	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		limit := fmt.Sprintf("%dms", d.timeout.Milliseconds())
+		if _, err := tx.Exec(ctx, "SELECT set_config('statement_timeout', $1, true)", limit); err != nil {
+			return err
+		}
+		header, err := d.header(ctx, tx)
+		if err != nil {
+			return err
+		}
+		places, err := bind(d.columns, header)
+		if err != nil {
+			return err
+		}
+		rows, err = d.query(ctx, tx, header, places, after)
+		return err
+	})
+	return rows, err
+}
+
+// header is the names of the view's columns.
+func (d *database) header(ctx context.Context, tx pgx.Tx) ([]string, error) {
+	found, err := tx.Query(ctx, "SELECT * FROM "+d.view.Sanitize()+" LIMIT 0")
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	var names []string
+	for _, column := range found.FieldDescriptions() {
+		names = append(names, column.Name)
+	}
+	found.Close()
+	return names, found.Err()
+}
+
+// query asks for the rows after a place. Names are quoted by the driver, and what stands in rows travels as
+// parameters only.
+func (d *database) query(ctx context.Context, tx pgx.Tx, header []string, places [members]int, after *place) ([]row, error) {
+	// With the name of the view before it, a name is that of a column and never that of a result.
+	quoted := func(name string) string { return pgx.Identifier{"v", name}.Sanitize() }
+	id, updated := quoted(header[places[incidentID]]), quoted(d.updatedAt)
+	selected := []string{updated, id + "::text"}
+	var of []member
+	for m, place := range places {
+		if place >= 0 {
+			selected, of = append(selected, quoted(header[place])), append(of, member(m))
+		}
+	}
+	where, parameters := updated+" >= $1", []any{after.From}
+	if after.ID != "" {
+		where, parameters = "("+updated+", "+id+") > ($1, $2)", append(parameters, after.ID)
+	}
+	found, err := tx.Query(ctx, "SELECT "+strings.Join(selected, ", ")+" FROM "+d.view.Sanitize()+
+		" AS v WHERE "+where+" ORDER BY "+updated+", "+id+fmt.Sprintf(" LIMIT %d", pageRows), parameters...)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	var rows []row
+	for found.Next() {
+		values, err := found.Values()
+		if err != nil {
+			return nil, err
+		}
+		r := row{record: record{untyped: places[callType] < 0}}
+		var ok bool
+		if r.updatedAt, ok = values[0].(time.Time); !ok {
+			return nil, errNoTime
+		}
+		r.id, _ = values[1].(string)
+		for i, m := range of {
+			r.values[m], ok = cell(values[i+2], found.FieldDescriptions()[i+2].DataTypeOID)
+			r.strange[m] = !ok
+		}
+		rows = append(rows, r)
+	}
+	return rows, found.Err()
+}
+
+// cell is a value as a text. A time without a zone gets no offset, so that it is taken or refused as any
+// other.
+func cell(value any, kind uint32) (string, bool) {
+	switch v := value.(type) {
+	case time.Time:
+		if kind == pgtype.TimestamptzOID {
+			return v.Format(time.RFC3339Nano), true
+		}
+		return v.Format("2006-01-02T15:04:05.999999999"), true
+	case int16, int32, bool:
+		return fmt.Sprint(v), true
+	case pgtype.Numeric:
+		raw, err := v.MarshalJSON()
+		return strings.Trim(string(raw), `"`), err == nil && v.Valid
+	case [16]byte:
+		return fmt.Sprintf("%x-%x-%x-%x-%x", v[:4], v[4:6], v[6:8], v[8:10], v[10:]), true
+	}
+	return text(value)
+}
