@@ -53,10 +53,9 @@ func formula(m metrics.Metric) string {
 		return "c · d · p"
 	case has("from"):
 		return "one for each other channel of the ledger"
-	case has("result"):
-		return "4"
-	case m.Name == "tanggap_ingest_errors_total":
-		return fmt.Sprintf("%d, one for each reason", len(ledgerapi.Reasons()))
+	case has("result"), m.Name == "tanggap_ingest_errors_total":
+		one := &policy.Document{Channels: map[string]policy.Channel{"one": {}}}
+		return fmt.Sprintf("%d, one for each %s", metrics.Bound(one)[m.Name], m.Labels[2])
 	case has("channel") && has("clock"):
 		return "k"
 	case has("channel"):

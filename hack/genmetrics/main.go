@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
@@ -59,7 +60,7 @@ func document(sample *policy.Document) string {
 	}
 	page.WriteString("\nBuckets of the histograms, in seconds:")
 	for _, bound := range ledgerapi.BucketBounds() {
-		fmt.Fprintf(&page, " %g", bound)
+		page.WriteString(" " + strconv.FormatFloat(bound, 'f', -1, 64))
 	}
 	page.WriteString(formats)
 	page.WriteString(cardinality)
