@@ -78,7 +78,9 @@ type panel struct {
 	FieldConfig     *fieldConfig     `json:"fieldConfig,omitempty"`
 	Options         map[string]any   `json:"options,omitempty"`
 	Transformations []transformation `json:"transformations,omitempty"`
-	Collapsed       *bool            `json:"collapsed,omitempty"`
+	// Collapsed and Panels are of rows. A row that is open holds no panels: they follow it.
+	Collapsed *bool     `json:"collapsed,omitempty"`
+	Panels    *[]*panel `json:"panels,omitempty"`
 }
 
 type gridPos struct {

@@ -36,7 +36,7 @@ func (l *layout) feed() { l.x, l.y, l.lineH = 0, l.y+l.lineH, 0 }
 func (l *layout) row(title string) {
 	l.feed()
 	open := false
-	l.add(24, 1, &panel{Type: "row", Title: title, Collapsed: &open})
+	l.add(24, 1, &panel{Type: "row", Title: title, Collapsed: &open, Panels: &[]*panel{}})
 }
 
 // limits are thresholds: good from the start, then the colours from these values on.
