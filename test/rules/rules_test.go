@@ -222,7 +222,7 @@ func TestEveryAlertTellsAPersonWhatToDo(t *testing.T) {
 			if err != nil {
 				t.Fatalf("no runbook: %v", err)
 			}
-			if commands := firstCommands.FindStringSubmatch(string(runbook)); commands == nil || strings.Count(commands[1], "\n") != 3 {
+			if commands := firstCommands.FindStringSubmatch(string(runbook)); len(commands) != 2 || strings.Count(commands[1], "\n") != 3 {
 				t.Error("the runbook has no three commands to type first")
 			}
 			for _, section := range []string{"## Meaning", "## Impact", "## First three commands", "## Likely causes", "## Mending", "## Silencing"} {
