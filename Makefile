@@ -20,6 +20,8 @@ PLATFORMS ?= linux/amd64 linux/arm64
 DEMO_FOR  ?=
 # See bin/intake -help.
 INTAKE_FLAGS ?= -output docs/benchmarks/intake.md
+# See bin/large -help: fewer -cases take less time, and 2 KiB of disk each.
+LARGE_FLAGS ?= -output docs/benchmarks/large.md
 # -seed repeats the choices of a run.
 CHAOS_FLAGS ?= -rounds 200 -output $(CURDIR)/docs/benchmarks/chaos.md
 # -count=1 runs the tests even when nothing changed since they passed.
@@ -79,6 +81,11 @@ bench-packages: network postgresql ## Run the benchmarks of the packages whose c
 bench-intake: network build ## Measure deliveries through worker and ledger against the durable limit (INTAKE_FLAGS)
 	$(GO_BUILD) -o bin/intake ./test/bench/intake
 	bin/intake $(INTAKE_FLAGS)
+
+.PHONY: bench-large
+bench-large: network postgresql build ## Measure ten million open cases on PostgreSQL (LARGE_FLAGS), and write docs/benchmarks/large.md
+	$(GO_BUILD) -o bin/large ./test/bench/large
+	bin/large $(LARGE_FLAGS)
 
 .PHONY: chaos
 chaos: network postgresql ## Kill processes, fill the disk and cut connections under load (CHAOS_FLAGS), and write docs/benchmarks/chaos.md
