@@ -24,7 +24,7 @@ type transaction struct {
 	channels map[string]*channelState
 	changed  map[string]bool // channels whose row has to be written
 	advanced map[string]bool // channels whose observedThrough has moved
-	oldest   map[string]bool // channels whose oldest unanswered case may be another
+	oldest   map[string]bool // channels whose oldest unanswered case has to be looked for
 	earlier  map[string][][]byte
 	// policy and rederive are set when the transaction changes them.
 	policy   *newPolicy
@@ -130,6 +130,23 @@ func (t *transaction) observedThrough(channel string) time.Time {
 // revision is the one that the transaction has if it writes anything.
 func (t *transaction) revision() int64 { return t.before.revision + 1 }
 
+// noteOldest keeps the oldest unanswered case of a channel as one of its cases has changed. It is looked for
+// only when the one that was the oldest has: a flood of new cases asks for nothing.
+func (t *transaction) noteOldest(channel string, was, is time.Time) {
+	if was.Equal(is) {
+		return
+	}
+	c := t.channel(channel)
+	oldest := c.row.OldestUnansweredAt
+	switch {
+	case !was.IsZero() && (oldest.IsZero() || !was.After(oldest)):
+		t.oldest[channel] = true
+	case !is.IsZero() && (oldest.IsZero() || is.Before(oldest)):
+		c.row.OldestUnansweredAt = is
+		t.changed[channel] = true
+	}
+}
+
 // findOldest reads the oldest unanswered cases of the channels where they may have changed.
 func (t *transaction) findOldest(ctx context.Context) error {
 	if len(t.oldest) == 0 {
@@ -225,9 +242,11 @@ func (t *transaction) judge(ctx context.Context, cases []*touched) error {
 		if state.record.Received && (before == nil || !before.record.Received) && state.row.Pseudonym != nil {
 			opened = append(opened, state)
 		}
-		if before == nil || !before.row.UnansweredSince.Equal(state.row.UnansweredSince) {
-			t.oldest[c.key.Channel] = true
+		var was time.Time
+		if before != nil {
+			was = before.row.UnansweredSince
 		}
+		t.noteOldest(c.key.Channel, was, state.row.UnansweredSince)
 		states = append(states, state)
 	}
 	if len(cleared) > 0 {

@@ -63,7 +63,11 @@ type exchange struct {
 	// open queues what begins the transaction; it is called before the first statement, so that the
 	// transaction begins in the same round trip.
 	open func() error
-	head head
+	// head is nil until it is known; guess is what it is taken for until it was read.
+	head, guess *head
+	// verified says that the head was read: the transaction has begun and, in an Update, has its lock. moved
+	// says that it is not what was guessed, or that the database was restored: the transaction has to start anew.
+	verified, moved bool
 }
 
 // statement is one that was sent.

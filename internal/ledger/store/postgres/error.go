@@ -10,10 +10,6 @@ import (
 	"github.com/tanggap/tanggap/internal/ledger/store"
 )
 
-// errRestored is the answer of a database that has gone back to an earlier state: what was known of it is
-// forgotten, and the transaction starts anew.
-var errRestored = errors.New("the database was restored to an earlier state")
-
 // classify says in the store's words what an error of the server, or of the way to it, means. The server's
 // message names tables and columns; its detail, in which values may stand, is left out.
 func classify(err error) error {

@@ -127,3 +127,46 @@ func TestStoresTakeTurns(t *testing.T) {
 		t.Errorf("There were %d revisions; want %d", len(seen), stores*rounds)
 	}
 }
+
+// TestNothingIsCommittedOnAGuess: a store that was alone for long, and takes the database for what it has left,
+// writes after another one has.
+func TestNothingIsCommittedOnAGuess(t *testing.T) {
+	t.Parallel()
+	name := database(t, server)
+	one, other := open(t, Options{URL: server.URLAs(name, name)}), open(t, Options{URL: server.URLAs(name, name)})
+	runs := 0
+	add := func(s *Store) {
+		t.Helper()
+		err := s.Update(t.Context(), func(tx store.Tx) error {
+			runs++
+			if _, err := tx.Head(t.Context()); err != nil {
+				return err
+			}
+			return tx.AddFigures(t.Context(), []store.Figures{{Key: "n", Values: [store.FigureColumns]int64{1}}})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(one)
+	add(one)
+	if runs != 2 || one.left == nil || one.left.Revision != 2 {
+		t.Fatalf("After %d runs the store has left %+v; want the second revision", runs, one.left)
+	}
+	add(other)
+	add(one)
+	if runs != 5 {
+		t.Errorf("The transactions ran %d times; want the last one twice", runs)
+	}
+	err := one.View(t.Context(), func(r store.Reader) error {
+		return r.Figures(t.Context(), 0, func(f store.Figures) error {
+			if f.Values[0] != 4 || f.Revision != 4 {
+				t.Errorf("The figure is %+v; want 4 at the fourth revision", f)
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

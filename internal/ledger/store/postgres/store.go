@@ -24,6 +24,10 @@ type Store struct {
 	id []byte
 	// outcomeLimit is how long is tried to learn the outcome of a commit whose connection was cut.
 	outcomeLimit time.Duration
+	// left is how the last Update has left the head, nil when that is not known; strangers counts down the
+	// Updates for which others are expected to write. Who holds the writer's connection uses them.
+	left      *head
+	strangers int
 	// writer has one connection, so that the Updates of a Store wait for each other here.
 	writer, readers *pgxpool.Pool
 }
@@ -186,6 +190,8 @@ const (
 	done outcome = iota
 	// again: nothing was committed, and another attempt may do it.
 	again
+	// moved: the same, at once.
+	moved
 	// unknown: the connection was cut in the commit.
 	unknown
 )
@@ -207,7 +213,10 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 			}
 			outcome = again
 		}
-		if outcome == done || attempt == maxAttempts {
+		if outcome == moved && ctx.Err() == nil {
+			continue
+		}
+		if outcome == done || attempt >= maxAttempts {
 			return err
 		}
 		if wait(ctx, time.Duration(attempt)*pause+mathrand.N(pause)) != nil {
@@ -237,6 +246,7 @@ func (s *Store) attempt(ctx context.Context, f func(store.Tx) error) (_ outcome,
 	x, detach := connOf(connection).converse(ctx, beginUpdate, true)
 	defer x.end()
 	defer detach()
+	x.guess = s.guess()
 	t := &tx{reader: reader{x}, known: map[key]*known{}}
 	committed := false
 	defer func() {
@@ -246,30 +256,56 @@ func (s *Store) attempt(ctx context.Context, f func(store.Tx) error) (_ outcome,
 	}()
 	err = f(t)
 	switch {
-	case err != nil && (x.failed == nil && !errors.Is(err, errRestored) || ctx.Err() != nil):
-		return done, 0, ended(ctx, x, err)
-	case err != nil:
-		return retry(x.failed), 0, err
+	case ctx.Err() != nil || !detach():
+		if err == nil || x.failed != nil {
+			err = ctx.Err()
+		}
+		return done, 0, err
+	case x.moved:
+		s.strangers = caution
+		return moved, 0, errMoved
 	case x.failed != nil:
 		return retry(x.failed), 0, x.failed
-	case !detach():
-		return done, 0, ctx.Err()
+	case err != nil:
+		return done, 0, err
 	case !t.wrote:
+		s.left = x.head
 		return done, 0, nil
 	}
-	if err = t.commit(s.id); err == nil {
+	err = t.commit(s.id)
+	switch {
+	case err == nil:
 		committed = true
+		s.left = x.head
 		return done, 0, nil
-	}
-	if x.failed != nil && broken(x.failed) {
+	case x.moved:
+		s.strangers = caution
+		return moved, 0, errMoved
+	case x.failed != nil && broken(x.failed):
 		return unknown, t.revision(), err
+	default:
+		return retry(x.failed), 0, err
 	}
-	return retry(x.failed), 0, err
+}
+
+// caution is for how many Updates nothing is guessed after somebody else has written.
+const caution = 64
+
+// guess is what the head is taken for at the beginning of an Update: as the Update before it has left it.
+// That saves the round trip in which it would be read before anything else; it is read with the first answer.
+func (s *Store) guess() *head {
+	left := s.left
+	s.left = nil
+	if s.strangers > 0 {
+		s.strangers--
+		return nil
+	}
+	return left
 }
 
 // retry says whether a transaction that failed can be run again.
 func retry(failed error) outcome {
-	if failed == nil || conflicts(failed) || broken(failed) {
+	if failed != nil && (conflicts(failed) || broken(failed)) {
 		return again
 	}
 	return done

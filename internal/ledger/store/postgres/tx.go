@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -39,9 +40,14 @@ type head struct {
 	store.Head
 	lastRef     int64
 	lastChannel int32
-	// read says that it was.
-	read bool
 }
+
+func (h *head) equal(other *head) bool {
+	return h.Revision == other.Revision && h.At.Equal(other.At) && h.lastRef == other.lastRef && h.lastChannel == other.lastChannel
+}
+
+// errMoved is the answer of a database that is not as it was left or as it was guessed.
+var errMoved = errors.New("the ledger's database has moved on")
 
 // begin queues what begins a transaction.
 func (x *exchange) begin(begin string, lock bool) error {
@@ -56,23 +62,40 @@ func (x *exchange) begin(begin string, lock bool) error {
 		sql = lockHead
 	}
 	return x.queue(sql, nil, func(r *row) error {
-		x.head = head{Head: store.Head{Revision: r.int8(), At: r.time()}, lastRef: r.int8(), lastChannel: r.int4(), read: true}
-		if x.head.Revision < x.revision {
-			x.forget()
-			return errRestored
+		found := &head{Head: store.Head{Revision: r.int8(), At: r.time()}, lastRef: r.int8(), lastChannel: r.int4()}
+		if found.Revision < x.revision {
+			x.forget() // restored to an earlier state
+			x.moved = true
 		}
-		x.revision = x.head.Revision
+		x.verified, x.revision = true, found.Revision
+		if x.guess != nil && !x.guess.equal(found) {
+			x.moved = true
+		}
+		if x.moved {
+			return errMoved
+		}
+		if x.head == nil {
+			x.head = found
+		}
 		return nil
 	})
 }
 
-// ready waits until the transaction has begun and, in an Update, has its lock.
+// ready makes the head known: as it was read, or as it is guessed until then.
 func (x *exchange) ready() error {
-	if x.head.read {
+	if x.head == nil && x.guess != nil {
+		guess := *x.guess
+		x.head = &guess
+	}
+	if x.head != nil {
 		return nil
 	}
-	if x.open != nil {
-		open := x.open
+	return x.begun()
+}
+
+// begun waits until the transaction has begun and, in an Update, has its lock.
+func (x *exchange) begun() error {
+	if open := x.open; open != nil {
 		x.open = nil
 		if err := open(); err != nil {
 			return err
@@ -81,7 +104,7 @@ func (x *exchange) ready() error {
 	if err := x.flush(); err != nil {
 		return err
 	}
-	if !x.head.read {
+	if !x.verified {
 		return fmt.Errorf("%w: the row of the table ledger is gone", store.ErrDamaged)
 	}
 	return nil
@@ -123,16 +146,18 @@ func (t *tx) rollback() {
 
 // commit writes the transaction's revision and ends it.
 func (t *tx) commit(writer []byte) error {
-	if err := t.ready(); err != nil {
-		return err
+	if !t.verified {
+		// Nothing is committed on a guess.
+		if err := t.begun(); err != nil {
+			return err
+		}
 	}
-	at := t.head.At
 	if !t.stamp.IsZero() {
-		at = t.stamp
+		t.head.At = t.stamp.UTC().Truncate(time.Microsecond)
 	}
 	err := t.queue("UPDATE ledger SET revision = $1, at = $2, last_ref = $3, last_channel = $4 WHERE id = 1", func(a *args) {
 		a.int8(t.revision())
-		a.time(at)
+		a.time(t.head.At)
 		a.int8(t.head.lastRef)
 		a.int4(t.head.lastChannel)
 	}, nil)
@@ -149,7 +174,8 @@ func (t *tx) commit(writer []byte) error {
 	if err := t.query("COMMIT", nil, nil); err != nil {
 		return fmt.Errorf("committing: %w", err)
 	}
-	t.exchange.revision = t.revision()
+	t.head.Revision++
+	t.exchange.revision = t.head.Revision
 	return nil
 }
 
