@@ -19,7 +19,7 @@ func BenchmarkNewCases(b *testing.B) {
 			s := open(b, Options{URL: server.URLAs(name, name)})
 			n := 0
 			process := backend(b, s)
-			before := cpuOf(b, process)
+			before, size := cpuOf(b, process), sizeOf(b, name)
 			for b.Loop() {
 				if err := s.Update(b.Context(), func(tx store.Tx) error { return newCases(b, tx, n, batch) }); err != nil {
 					b.Fatal(err)
@@ -27,6 +27,7 @@ func BenchmarkNewCases(b *testing.B) {
 				n += batch
 			}
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(n), "µs/case")
+			b.ReportMetric(float64(sizeOf(b, name)-size)/float64(n), "bytes/case")
 			// Of the process that serves the writer: what is left on a machine that does other things too.
 			b.ReportMetric(float64((cpuOf(b, process)-before).Microseconds())/float64(n), "server-µs/case")
 		})
@@ -57,6 +58,20 @@ func cpuOf(b *testing.B, pid int32) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(used)
+}
+
+// sizeOf is what a database takes on the disk, in bytes.
+func sizeOf(b *testing.B, name string) (size int64) {
+	b.Helper()
+	c, err := server.Connect(b.Context(), name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close(b.Context())
+	if err := c.QueryRow(b.Context(), "SELECT pg_database_size($1)", name).Scan(&size); err != nil {
+		b.Fatal(err)
+	}
+	return size
 }
 
 func newCases(b *testing.B, tx store.Tx, n, batch int) error {

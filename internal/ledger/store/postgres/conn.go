@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -13,16 +14,18 @@ import (
 // conn is a connection with its prepared statements and the channels it has seen. It is used by one
 // goroutine at a time.
 type conn struct {
-	pg       *pgconn.PgConn
+	pg *pgconn.PgConn
+	// prepares says that statements are prepared once and kept, which a pooler may not be able to do.
+	prepares bool
 	prepared map[string]*pgconn.StatementDescription
 	// ids and names are the channels known; channels are never renamed or deleted.
 	ids   map[string]int32
 	names map[int32]string
 	// revision is the highest seen: a database that has a lower one was restored to an earlier state.
 	revision int64
-	// prepares is how many statements were sent for preparation, whatever came of it: the names' numbers.
-	prepares int
-	args     args
+	// named numbers the names given to statements, whatever came of their preparation.
+	named int
+	args  args
 }
 
 // connKey is where a conn is kept with its connection.
@@ -34,7 +37,10 @@ func connOf(c *pgxpool.Conn) *conn {
 	if known, ok := pg.CustomData()[connKey].(*conn); ok {
 		return known
 	}
-	known := &conn{pg: pg, prepared: map[string]*pgconn.StatementDescription{}}
+	known := &conn{
+		pg: pg, prepares: c.Conn().Config().DefaultQueryExecMode == pgx.QueryExecModeCacheStatement,
+		prepared: map[string]*pgconn.StatementDescription{},
+	}
 	known.forget()
 	pg.CustomData()[connKey] = known
 	return known
@@ -112,9 +118,11 @@ func (x *exchange) queue(sql string, bind func(*args), each func(*row) error) er
 	name := ""
 	if description := x.prepared[sql]; description != nil {
 		x.pipeline.SendQueryStatement(description, x.args.values, resultFormats, resultFormats)
+	} else if !x.prepares {
+		x.pipeline.SendQueryParams(sql, x.args.values, nil, resultFormats, resultFormats)
 	} else {
-		name = fmt.Sprintf("tanggap%d", x.prepares)
-		x.prepares++
+		name = fmt.Sprintf("tanggap%d", x.named)
+		x.named++
 		x.pipeline.SendPrepare(name, sql, nil)
 		x.pipeline.SendQueryPrepared(name, x.args.values, resultFormats, resultFormats)
 	}

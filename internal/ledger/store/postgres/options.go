@@ -19,7 +19,8 @@ import (
 // password or certificate is used as soon as a new connection is made.
 type Options struct {
 	// URL is a connection string as libpq takes it: postgres://user@host:5432/database, or host=... Without
-	// an sslmode it is verify-full; prefer and allow are refused.
+	// an sslmode it is verify-full; prefer and allow are refused. default_query_exec_mode=exec prepares no
+	// statements, for poolers that cannot.
 	URL string
 	// URLFile is a file with the connection string; exactly one of the two is given.
 	URLFile string

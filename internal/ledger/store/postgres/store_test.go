@@ -51,18 +51,26 @@ func open(t testing.TB, options Options) *Store {
 	return s
 }
 
-func TestConformance(t *testing.T) { storetest.Run(t, factory) }
+func TestConformance(t *testing.T) {
+	for mode, parameter := range map[string]string{"prepared": "", "unprepared": "&default_query_exec_mode=exec"} {
+		t.Run(mode, func(t *testing.T) {
+			storetest.Run(t, factory(parameter))
+			storetest.RunShared(t, factory(parameter))
+		})
+	}
+}
 
-func TestConformanceOfSeveralStores(t *testing.T) { storetest.RunShared(t, factory) }
-
-func factory(t *testing.T) (open func() store.Store) {
-	t.Helper()
-	name := database(t, server)
-	return func() store.Store {
-		s, err := Open(t.Context(), Options{URL: server.URLAs(name, name)})
-		if err != nil {
-			t.Fatalf("Opening: %v", err)
+// factory makes databases of their own, reached by an address with the parameter.
+func factory(parameter string) storetest.Factory {
+	return func(t *testing.T) (open func() store.Store) {
+		t.Helper()
+		name := database(t, server)
+		return func() store.Store {
+			s, err := Open(t.Context(), Options{URL: server.URLAs(name, name) + parameter})
+			if err != nil {
+				t.Fatalf("Opening: %v", err)
+			}
+			return s
 		}
-		return s
 	}
 }
