@@ -21,7 +21,7 @@ type storageFlags struct {
 const (
 	flagData             = "data"
 	flagPostgresURLFile  = "postgres-url-file"
-	flagPostgresPassword = "postgres-password-file" //nolint:gosec // G101: the name of a flag
+	flagPostgresPassword = "postgres-password-file"
 	flagPostgresCA       = "postgres-ca"
 )
 

@@ -229,7 +229,7 @@ func (r *row) int2() int16 {
 
 func (r *row) bool() bool {
 	v := r.next(1)
-	return v != nil && v[0] != 0
+	return len(v) == 1 && v[0] != 0
 }
 
 func (r *row) text() string { return string(r.next(0)) }

@@ -176,8 +176,8 @@ func (x *exchange) flush() error {
 			}
 		}
 		if err != nil {
-			if x.fail(err); broken(err) {
-				return x.failed
+			if failed := x.fail(err); broken(err) {
+				return failed
 			}
 		}
 	}

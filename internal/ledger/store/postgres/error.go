@@ -16,7 +16,7 @@ func classify(err error) error {
 	var refused *pgconn.PgError
 	if !errors.As(err, &refused) {
 		// Not wrapped: the end of the conversation's own context is not the end of the caller's.
-		return fmt.Errorf("%w: %v", store.ErrUnavailable, err)
+		return fmt.Errorf("%w: %s", store.ErrUnavailable, err.Error())
 	}
 	switch code := refused.Code; {
 	case code == "53100": // disk_full

@@ -68,8 +68,7 @@ func (s *Store) migrate(ctx context.Context, c *pgx.Conn) error {
 
 // refusedOnly is a migration's error without the statement, which the server's words suffice for.
 func refusedOnly(err error) error {
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) {
+	if refused, is := errors.AsType[*pgconn.PgError](err); is {
 		return classify(refused)
 	}
 	return err

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -124,9 +123,7 @@ func parse(connection, caFile string) (*pgx.ConnConfig, error) {
 	}
 	// A server that vanished without a word is noticed within half a minute.
 	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}}
-	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		return dialer.DialContext(ctx, network, address)
-	}
+	config.DialFunc = dialer.DialContext
 	return config, nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	mathrand "math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -219,7 +218,7 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 		if outcome == done || attempt >= maxAttempts {
 			return err
 		}
-		if wait(ctx, time.Duration(attempt)*pause+mathrand.N(pause)) != nil {
+		if wait(ctx, time.Duration(attempt)*pause) != nil {
 			return err
 		}
 	}
