@@ -56,6 +56,11 @@ func TestALedgerOnADatabase(t *testing.T) {
 	if exists(t, namespace, "ledger-ledger", &appsv1.Deployment{}) {
 		t.Error("a ledger runs without its credentials")
 	}
+	apply(t, namespace, secretManifest("db", map[string]string{"url": "mysql://u:RAHASIA@h/d", "ca.crt": "authority"}))
+	message = ledgerHas(t, namespace, "ledger", v1alpha1.ConditionAccepted, no, v1alpha1.ReasonInvalidSpec)
+	if !strings.Contains(message, `the key "url" of the Secret "db"`) || strings.Contains(message, "RAHASIA") {
+		t.Errorf("the condition says %q", message)
+	}
 	values := map[string]string{"url": "postgres://u:RAHASIA@h/d", "ca.crt": "authority", "unused": "a"}
 	apply(t, namespace, secretManifest("db", values))
 	deployment := database(t, namespace)

@@ -44,6 +44,7 @@ type Reconciler struct {
 	authorities *secrets.Reader[authority]
 	servings    *secrets.Reader[serving]
 	pseudonyms  *secrets.Reader[secrets.Digests]
+	urls        *secrets.Reader[string]
 	clients     *clients
 	policies    *policies
 }
@@ -70,6 +71,7 @@ func NewReconciler(options Options) *Reconciler {
 		authorities: secrets.NewReader[authority](options.Client, options.Live),
 		servings:    secrets.NewReader[serving](options.Client, options.Live),
 		pseudonyms:  secrets.NewReader[secrets.Digests](options.Client, options.Live),
+		urls:        secrets.NewReader[string](options.Client, options.Live),
 		clients:     newClients(options.Now),
 		policies:    newPolicies(),
 	}
@@ -86,9 +88,9 @@ type scope struct {
 	// while that is missing.
 	hashKey       []byte
 	pseudonymHash string
-	// databaseHash is a hash of the credentials of the database; "" while one is missing, which missing then
-	// says in a sentence.
-	databaseHash, missing string
+	// databaseHash is a hash of the credentials of the database; "" while one is missing or cannot be used,
+	// which missing then says in a sentence, and missingReason as a reason.
+	databaseHash, missing, missingReason string
 	// again is when a certificate or a refused policy has to be looked at again.
 	again time.Time
 	// trouble is why the ledger cannot be ready, with its reason; "" is nothing.

@@ -3,6 +3,7 @@ package complaintledger
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -18,6 +19,7 @@ import (
 	"github.com/tanggap/tanggap/controllers/internal/index"
 	"github.com/tanggap/tanggap/controllers/internal/names"
 	"github.com/tanggap/tanggap/controllers/internal/secrets"
+	"github.com/tanggap/tanggap/internal/ledger/store/postgres"
 )
 
 // defaultReplicas lets one go while another serves.
@@ -37,9 +39,11 @@ func (r *Reconciler) readCredentials(ctx context.Context, s *scope) error {
 		case err != nil:
 			return err
 		case !found:
+			s.missingReason = v1alpha1.ReasonReferenceNotFound
 			s.missing = fmt.Sprintf("%s: there is no Secret %q in this namespace", reference.Path, reference.Name)
 			return nil
 		case !usable:
+			s.missingReason = v1alpha1.ReasonReferenceNotFound
 			s.missing = fmt.Sprintf("%s: the Secret %q has no key %q, or it is empty", reference.Path, reference.Name, reference.Key)
 			return nil
 		}
@@ -47,7 +51,27 @@ func (r *Reconciler) readCredentials(ctx context.Context, s *scope) error {
 	}
 	if len(hashes) > 0 {
 		s.databaseHash = secrets.Combine(hashes)
+		return r.checkURL(ctx, s)
 	}
+	return nil
+}
+
+// checkURL looks whether the connection string is one. What is kept of it is what is wrong with it, in words
+// that do not contain it.
+func (r *Reconciler) checkURL(ctx context.Context, s *scope) error {
+	reference := s.ledger.Spec.Storage.Postgres.URLSecretRef
+	key := types.NamespacedName{Namespace: s.key.Namespace, Name: reference.Name}
+	wrong, _, err := read(ctx, r.urls, r.Live, key, reference.Key, func(secret *corev1.Secret) (string, error) {
+		if err := postgres.CheckURL(strings.TrimSpace(string(secret.Data[reference.Key]))); err != nil {
+			return err.Error(), nil
+		}
+		return "", nil
+	})
+	if err != nil || wrong == "" {
+		return err
+	}
+	s.missingReason = v1alpha1.ReasonInvalidSpec
+	s.missing = fmt.Sprintf("spec.storage.postgres.urlSecretRef: the key %q of the Secret %q: %s", reference.Key, reference.Name, wrong)
 	return nil
 }
 

@@ -55,7 +55,7 @@ func decideStatus(s *scope, view ledgers.LedgerView, heard, complete bool) *v1al
 		}
 	}
 	if s.missing != "" {
-		s.conditions.False(v1alpha1.ConditionAccepted, v1alpha1.ReasonReferenceNotFound, s.missing)
+		s.conditions.False(v1alpha1.ConditionAccepted, s.missingReason, s.missing)
 	} else {
 		s.conditions.True(v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "The specification is valid.")
 	}
