@@ -48,6 +48,7 @@ func Run(t *testing.T, factory Factory) {
 		"an ended context is reported and leaves the store usable": contextsAreHeeded,
 		"a large event and a large batch are taken":                largeOnesAreTaken,
 		"a random history equals a model":                          equalsModel,
+		"of several rows with one key the last counts":             repeatsCount,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
