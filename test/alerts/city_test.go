@@ -96,7 +96,7 @@ func (c *city) answer(at string) error {
 // startCity starts everything and waits until every channel is read.
 func startCity(t *testing.T) *city {
 	t.Helper()
-	state := t.TempDir()
+	state := stateDir(t)
 	build(t, state)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
@@ -123,6 +123,23 @@ func startCity(t *testing.T) *city {
 		eventually(t, patience, p.key().String()+" is connected", func(ctx context.Context) error { return c.connected(ctx, p) })
 	}
 	return c
+}
+
+// stateDir is a folder that stays when the test fails, as what the processes printed is in it.
+func stateDir(t *testing.T) string {
+	t.Helper()
+	state, err := os.MkdirTemp("", "tanggap-alerts-") //nolint:usetesting // t.TempDir is removed in any case
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log("what the processes printed is in", filepath.Join(state, "node", "logs"))
+			return
+		}
+		_ = os.RemoveAll(state)
+	})
+	return state
 }
 
 func build(t *testing.T, folder string) {

@@ -174,14 +174,18 @@ func eventually(t *testing.T, limit time.Duration, what string, check func(conte
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
+	var last error
 	for {
 		err := check(ctx)
 		if err == nil {
 			return
 		}
+		if ctx.Err() == nil || last == nil {
+			last = err // and not that the time was up
+		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("after %s it is not so that %s:\n%v", limit, what, err)
+			t.Fatalf("after %s it is not so that %s:\n%v", limit, what, last)
 		case <-time.After(glance):
 		}
 	}
