@@ -164,7 +164,7 @@ func (p *prometheus) query(ctx context.Context, expr string) (model.Vector, erro
 }
 
 // patience is how long the test waits for what takes seconds on an idle machine.
-const patience = 3 * time.Minute
+const patience = 5 * time.Minute
 
 // glance is the time between two looks at a condition.
 const glance = 200 * time.Millisecond
