@@ -186,6 +186,8 @@ func (s *ChannelSource) Replies() bool {
 		return s.Meta.Reply != nil
 	case s.SMS != nil:
 		return s.SMS.Reply != nil
+	case s.Email != nil:
+		return s.Email.Reply != nil
 	}
 	return false
 }

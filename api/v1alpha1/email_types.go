@@ -76,6 +76,40 @@ type EmailSource struct {
 	// +optional
 	// +kubebuilder:default={}
 	Polling *EmailPolling `json:"polling,omitempty"`
+	// reply allows answers to be sent through Tanggap, by SMTP with the user and the login of the mailbox; without
+	// it none is. The ledger must keep handles (spec.privacy.storeHandles), as an answer needs an address.
+	// +optional
+	Reply *EmailReply `json:"reply,omitempty"`
+}
+
+// EmailReply is what answers are sent by.
+type EmailReply struct {
+	// host is the name of the submission server, such as smtp.example.org.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$')",message="must be the name of a host without a scheme and a port; the port has a field of its own"
+	Host string `json:"host,omitempty"`
+	// port of the server; the default is 587, or 465 where tls is Implicit.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port *int32 `json:"port,omitempty"`
+	// tls is STARTTLS, which is the default, or Implicit. There is no way without.
+	// +optional
+	// +kubebuilder:default=STARTTLS
+	TLS EmailTLS `json:"tls,omitempty"`
+	// from is the address that answers come from; citizens reply to it, so it must be one whose mailbox is read.
+	// +required
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=254
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^@A-Z <>]+@[a-z0-9.-]+$')",message="must be an address in small letters, such as desk@example.org"
+	From string `json:"from,omitempty"`
+	// fromName is shown with the address, such as the name of the desk.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	FromName string `json:"fromName,omitempty"`
 }
 
 // EmailTLS is how a connection is encrypted.

@@ -21,6 +21,7 @@ func emailPatch(member string) string { return "spec: {source: {email: {" + memb
 func goodEmail() map[string]badManifest {
 	return map[string]badManifest{
 		"a mailbox":                             {manifest: email},
+		"a mailbox that may answer":             {manifest: email, patch: emailPatch(`reply: {host: smtp.depok.example, from: aduan@depok.example, fromName: Meja Aduan}`)},
 		"a mailbox by STARTTLS":                 {manifest: email, patch: emailPatch(`tls: STARTTLS, port: 143, caSecretRef: {name: mail, key: ca.crt}`)},
 		"a mailbox of Microsoft 365":            {manifest: email, patch: emailPatch(`auth: {type: OAuth2, password: null, oauth2: {tokenURL: "https://login.example/token", clientIDSecretRef: {name: a, key: a}, clientSecretSecretRef: {name: a, key: b}}}`)},
 		"a mailbox by a token":                  {manifest: email, patch: emailPatch(`auth: {type: Bearer, password: null, bearer: {tokenSecretRef: {name: a, key: a}}}`)},
@@ -36,6 +37,9 @@ func badEmail() map[string]badManifest {
 		"e-mail at a URL":                       {email, emailPatch(`host: "imaps://imap.depok.example"`), "must be the name of a host without a scheme and a port; the port has a field of its own"},
 		"e-mail at a host with a port":          {email, emailPatch(`host: "imap.depok.example:993"`), "must be the name of a host without a scheme and a port; the port has a field of its own"},
 		"e-mail at no port":                     {email, emailPatch(`port: 0`), "should be greater than or equal to 1"},
+		"answers by mail from nobody":           {email, emailPatch(`reply: {host: smtp.depok.example}`), "spec.source.email.reply.from"},
+		"answers by mail from a name":           {email, emailPatch(`reply: {host: smtp.depok.example, from: "Meja <aduan@depok.example>"}`), "must be an address in small letters, such as desk@example.org"},
+		"answers by mail without encryption":    {email, emailPatch(`reply: {host: smtp.depok.example, from: aduan@depok.example, tls: None}`), `supported values: "Implicit", "STARTTLS"`},
 		"e-mail without encryption":             {email, emailPatch(`tls: None`), `supported values: "Implicit", "STARTTLS"`},
 		"e-mail without a user":                 {email, emailPatch(`usernameSecretRef: null`), "spec.source.email.usernameSecretRef"},
 		"e-mail without a login":                {email, emailPatch(`auth: null`), "spec.source.email.auth"},

@@ -68,6 +68,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.EmailPasswordApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EmailPolling"):
 		return &apiv1alpha1.EmailPollingApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EmailReply"):
+		return &apiv1alpha1.EmailReplyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EmailSource"):
 		return &apiv1alpha1.EmailSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EmailStaff"):

@@ -14,8 +14,16 @@ import (
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 )
 
-// attributeAttachments counts the files of a message, which are not kept.
-const attributeAttachments = "attachments"
+// Attributes of an event.
+const (
+	// attributeAttachments counts the files of a message, which are not kept.
+	attributeAttachments = "attachments"
+	// attributeMessageID, attributeReferences and attributeSubject are what a reply continues: the thread by
+	// its identifiers, without brackets and parted by spaces, and its subject.
+	attributeMessageID  = "messageID"
+	attributeReferences = "references"
+	attributeSubject    = "subject"
+)
 
 // maxQuoted is how many messages of a thread an event names to be found by.
 const maxQuoted = 7
@@ -140,9 +148,7 @@ func (t *translator) add(r *result, l *letter, at time.Time, kind complaint.Kind
 			e.Reporter = &complaint.Reporter{Email: from}
 		}
 	}
-	if l.attachments > 0 {
-		e.Attributes = map[string]string{attributeAttachments: strconv.Itoa(l.attachments)}
-	}
+	l.describe(&e)
 	for _, parent := range l.parents[:min(len(l.parents), maxQuoted)] {
 		e.Thread.Quoted = append(e.Thread.Quoted, eventID(parent))
 	}
@@ -158,6 +164,28 @@ func (t *translator) add(r *result, l *letter, at time.Time, kind complaint.Kind
 			Channel: t.channel, ID: tokenID(name), CaseID: e.CaseID, Kind: complaint.KindEdited, Actor: complaint.ActorSystem, OccurredAt: e.OccurredAt,
 			Thread: &complaint.Thread{Quoted: []string{e.ID}},
 		})
+	}
+}
+
+// describe notes what a reply to a citizen's message needs, and what came with it.
+func (l *letter) describe(e *complaint.Event) {
+	e.Attributes = map[string]string{}
+	if l.attachments > 0 {
+		e.Attributes[attributeAttachments] = strconv.Itoa(l.attachments)
+	}
+	if e.Kind != complaint.KindReceived {
+		return
+	}
+	references := l.ids("References")
+	for len(references) > 0 && len(strings.Join(references, " ")) > complaint.MaxAttributeBytes {
+		references = references[1:] // the latest ones matter most
+	}
+	for name, value := range map[string]string{
+		attributeMessageID: l.id, attributeReferences: strings.Join(references, " "), attributeSubject: cutTo(l.subject(), complaint.MaxAttributeBytes),
+	} {
+		if value != "" && len(value) <= complaint.MaxAttributeBytes {
+			e.Attributes[name] = strings.ToValidUTF8(value, "\ufffd")
+		}
 	}
 }
 
@@ -186,12 +214,13 @@ func tokenID(name string) string { return "token/" + digest(name) }
 func caseID(root string) string { return "mail-" + digest(root)[:24] }
 
 // cut is a text within the bounds of an event.
-func cut(s string) string {
+func cut(s string) string { return cutTo(s, complaint.MaxTextBytes) }
+
+func cutTo(s string, limit int) string {
 	s = strings.ToValidUTF8(s, "\ufffd")
-	if len(s) <= complaint.MaxTextBytes {
+	if len(s) <= limit {
 		return s
 	}
-	limit := complaint.MaxTextBytes
 	for limit > 0 && !utf8.RuneStart(s[limit]) {
 		limit--
 	}

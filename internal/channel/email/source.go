@@ -77,6 +77,9 @@ func (t Type) Open(settings channel.Settings) (channel.Source, error) {
 		}
 	}
 	s.configure(spec)
+	if spec.Reply != nil {
+		s.sender = newSender(spec.Reply, s.tls.RootCAs)
+	}
 	return s, nil
 }
 
@@ -156,6 +159,9 @@ type source struct {
 	now                func() time.Time
 	logger             *slog.Logger
 
+	// sender is nil where replies are not allowed.
+	sender *sender
+
 	// session is kept from poll to poll, and told of new messages in between; nil is none.
 	session *session
 	woken   chan struct{}
@@ -197,7 +203,8 @@ func duration(d *metav1.Duration, fallback time.Duration) time.Duration {
 }
 
 var (
-	_ channel.Type   = Type{}
-	_ channel.Poller = (*source)(nil)
-	_ channel.Waker  = (*source)(nil)
+	_ channel.Type    = Type{}
+	_ channel.Poller  = (*source)(nil)
+	_ channel.Waker   = (*source)(nil)
+	_ channel.Replier = (*source)(nil)
 )

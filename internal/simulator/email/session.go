@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapserver"
@@ -124,6 +125,26 @@ func (s *session) Fetch(w *imapserver.FetchWriter, set imap.NumSet, options *ima
 		return err
 	}
 	return s.UserSession.Fetch(w, set, options)
+}
+
+// idleLook is between two looks for what a client that waits is to be told.
+const idleLook = 20 * time.Millisecond
+
+// Idle tells of what changed since the client was last told, also before it began to wait, as mail servers do;
+// the library's own session waits for the next change then.
+func (s *session) Idle(w *imapserver.UpdateWriter, stop <-chan struct{}) error {
+	tick := time.NewTicker(idleLook)
+	defer tick.Stop()
+	for {
+		if err := s.Poll(w, true); err != nil {
+			return err
+		}
+		select {
+		case <-stop:
+			return nil
+		case <-tick.C:
+		}
+	}
 }
 
 // Store implements imapserver.Session.

@@ -521,6 +521,25 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 1000
+- name: com.github.tanggap.tanggap.api.v1alpha1.EmailReply
+  map:
+    fields:
+    - name: from
+      type:
+        scalar: string
+    - name: fromName
+      type:
+        scalar: string
+    - name: host
+      type:
+        scalar: string
+    - name: port
+      type:
+        scalar: numeric
+    - name: tls
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.EmailTLS
+      default: STARTTLS
 - name: com.github.tanggap.tanggap.api.v1alpha1.EmailSource
   map:
     fields:
@@ -558,6 +577,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: port
       type:
         scalar: numeric
+    - name: reply
+      type:
+        namedType: com.github.tanggap.tanggap.api.v1alpha1.EmailReply
     - name: sentMailbox
       type:
         scalar: string

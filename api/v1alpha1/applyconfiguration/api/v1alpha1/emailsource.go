@@ -44,6 +44,9 @@ type EmailSourceApplyConfiguration struct {
 	MaxMessageBytes *int32 `json:"maxMessageBytes,omitempty"`
 	// polling says how often the mailboxes are read.
 	Polling *EmailPollingApplyConfiguration `json:"polling,omitempty"`
+	// reply allows answers to be sent through Tanggap, by SMTP with the user and the login of the mailbox; without
+	// it none is. The ledger must keep handles (spec.privacy.storeHandles), as an answer needs an address.
+	Reply *EmailReplyApplyConfiguration `json:"reply,omitempty"`
 }
 
 // EmailSourceApplyConfiguration constructs a declarative configuration of the EmailSource type for use with
@@ -155,5 +158,13 @@ func (b *EmailSourceApplyConfiguration) WithMaxMessageBytes(value int32) *EmailS
 // If called multiple times, the Polling field is set to the value of the last call.
 func (b *EmailSourceApplyConfiguration) WithPolling(value *EmailPollingApplyConfiguration) *EmailSourceApplyConfiguration {
 	b.Polling = value
+	return b
+}
+
+// WithReply sets the Reply field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Reply field is set to the value of the last call.
+func (b *EmailSourceApplyConfiguration) WithReply(value *EmailReplyApplyConfiguration) *EmailSourceApplyConfiguration {
+	b.Reply = value
 	return b
 }
