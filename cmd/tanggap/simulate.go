@@ -78,6 +78,8 @@ func (f *simulateFlags) valid(kind *standalone.Kind) error {
 		return errors.New("--per-minute must be 0 to 60000")
 	case f.script.AnsweredPercent < 0 || f.script.AnsweredPercent > 100:
 		return errors.New("--answered-percent must be 0 to 100")
+	case f.printManifest && !kind.Complete():
+		return fmt.Errorf("--manifest: the simulated %s makes its certificate when it starts, and prints the manifest then", kind.Name)
 	case f.printManifest:
 		return nil
 	case kind.Pushes && f.deliverTo == "":
@@ -121,22 +123,20 @@ func simulate(ctx context.Context, name string, f simulateFlags, out io.Writer) 
 	server := standalone.New(kind, standalone.Setup{URL: f.url, DeliverTo: f.deliverTo, Directory: f.directory, Now: time.Now}, sourceTransport(), log)
 	server.Faults.Limit(f.requestsPerMinute)
 	if _, err := fmt.Fprintf(out, "# %s\n# The system is at %s, steps and faults at http://%s.\n%s",
-		kind.Short, f.url, admin.Addr(), kind.Manifest(f.namespace, f.channel, f.url, f.deliverTo)); err != nil {
+		kind.Short, f.url, admin.Addr(), server.Manifest(f.namespace, f.channel)); err != nil {
 		return err
 	}
-	return live(ctx, server, f.script, map[net.Listener]http.Handler{system: server.Handler(), admin: server.Admin()})
+	return live(ctx, server, f.script, system, admin)
 }
 
 // live serves the system and plays its script until the context ends.
-func live(ctx context.Context, server *standalone.Server, script standalone.Script, served map[net.Listener]http.Handler) error {
+func live(ctx context.Context, server *standalone.Server, script standalone.Script, system, admin net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	failed := make(chan error, len(served))
-	for listener, handler := range served {
-		s := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-		defer func() { _ = s.Close() }()
-		go func() { failed <- s.Serve(listener) }()
-	}
+	failed := make(chan error, 2)
+	go func() { failed <- server.Serve(system) }()
+	steps := &http.Server{Handler: server.Admin(), ReadHeaderTimeout: 10 * time.Second}
+	go func() { failed <- steps.Serve(admin) }()
 	lived := make(chan error, 1)
 	go func() {
 		err := server.Begin(ctx)

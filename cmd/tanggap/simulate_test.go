@@ -119,7 +119,7 @@ func (s *simulation) open(manifest, files string) {
 	s.t.Helper()
 	credentials := map[string]string{}
 	var c v1alpha1.ComplaintChannel
-	for document := range strings.SplitSeq(manifest, "---\n") {
+	for document := range strings.SplitSeq(manifest, "\n---\n") {
 		var secret struct {
 			Kind       string
 			Metadata   struct{ Name string }
@@ -201,7 +201,7 @@ func (s *simulation) has(kind complaint.Kind, want int) {
 	s.t.Helper()
 	s.await(fmt.Sprintf("%d %s arrived", want, kind), func() error {
 		var err error
-		if poller, ok := s.source.(channel.Poller); ok && s.handler.Load() == nil {
+		if poller, ok := s.source.(channel.Poller); ok {
 			for _, e := range s.ledger.Events() {
 				s.ledger.Open = []string{e.CaseID}
 			}

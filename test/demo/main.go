@@ -58,7 +58,7 @@ func runCity(ctx context.Context, arguments []string) error {
 	c := city.New(time.Now, *hook, &http.Client{Timeout: 10 * time.Second})
 	c.WhatsApp.URL, c.Desk.URL, c.SMS.URL, c.Meta.URL = *chat, *desk, *text, *page
 	for port, handler := range map[string]http.Handler{"8001": c.DSW, "8002": c.Sigap, "8003": c.Open311, "8004": c.Control(), "8005": c.X,
-		"8006": c.Telegram, "8007": c.Meta} {
+		"8006": c.Telegram, "8007": c.Meta, "8008": c.SMS} {
 		var listening net.ListenConfig
 		listener, err := listening.Listen(ctx, "tcp", net.JoinHostPort(*address, port))
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tanggap/tanggap/internal/simulator/callcentre"
+	"github.com/tanggap/tanggap/internal/simulator/meta"
 	"github.com/tanggap/tanggap/internal/simulator/sms"
 	"github.com/tanggap/tanggap/internal/simulator/whatsapp"
 )
@@ -41,12 +42,38 @@ func newWhatsApp(s Setup) *System {
 func newSMS(s Setup) *System {
 	twilio := &sms.Twilio{AccountSID: smsSID, AuthToken: smsToken, Number: smsNumber, URL: s.DeliverTo, Client: s.Client}
 	return &System{
+		Handler: twilio,
 		Complain: func(ctx context.Context, words string) (string, error) {
 			person := fmt.Sprintf("+62000%08d", s.Serial())
 			return person, twilio.Write(ctx, sms.Message{Person: person, At: s.Now(), Text: words})
 		},
 		Answer: func(ctx context.Context, id, words string) error {
 			return twilio.Answer(ctx, sms.Message{Person: id, At: s.Now(), Text: words})
+		},
+	}
+}
+
+// The deputy mayor's Page; the manifest has the same.
+const (
+	metaSecret = "simulated-app-secret-of-meta"
+	metaVerify = "simulated-verify-token-of-meta"
+	metaToken  = "simulated-access-token-of-meta"
+	metaPage   = "102000000000001"
+)
+
+func newMeta(s Setup) *System {
+	server := meta.New(meta.Options{AppID: "1517776481860000", AppSecret: metaSecret, Token: metaToken, PageID: metaPage, Now: s.Now})
+	sender := meta.NewSender(s.DeliverTo, metaSecret, metaVerify, s.Client)
+	return &System{
+		Handler: server,
+		Begin:   sender.Handshake,
+		Complain: func(ctx context.Context, words string) (string, error) {
+			post, delivery := server.Post(fmt.Sprint(2_400_000_000_000_000+s.Serial()), words)
+			return post, sender.Send(ctx, delivery)
+		},
+		Answer: func(ctx context.Context, id, words string) error {
+			_, delivery := server.Comment(metaPage, id, "", words)
+			return sender.Send(ctx, delivery)
 		},
 	}
 }

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +24,8 @@ type Server struct {
 	// Faults are what goes wrong on request.
 	Faults *Faults
 
+	kind   Kind
+	setup  Setup
 	system *System
 	now    func() time.Time
 	log    *slog.Logger
@@ -41,14 +45,27 @@ type Complaint struct {
 
 // New makes a server of a kind. Deliveries go through the transport.
 func New(kind Kind, setup Setup, carries http.RoundTripper, log *slog.Logger) *Server {
-	s := &Server{Faults: &Faults{}, now: setup.Now, log: log}
+	s := &Server{Faults: &Faults{}, kind: kind, now: setup.Now, log: log}
 	setup.Client = &http.Client{Transport: transport{carries, s.Faults}, Timeout: 30 * time.Second}
 	if setup.Serial == nil {
 		var serial atomic.Int64
 		setup.Serial = func() int { return int(serial.Add(1)) }
 	}
-	s.system = kind.open(setup)
+	s.setup, s.system = setup, kind.open(setup)
 	return s
+}
+
+// Manifest is the manifest of a channel that reads this system, with its Secret.
+func (s *Server) Manifest(namespace, channel string) string {
+	return strings.NewReplacer(s.system.Filled...).Replace(s.kind.Manifest(namespace, channel, s.setup.URL, s.setup.DeliverTo))
+}
+
+// Serve serves what a source asks until the listener is closed.
+func (s *Server) Serve(listener net.Listener) error {
+	if s.system.Serve != nil {
+		return s.system.Serve(listener)
+	}
+	return (&http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second}).Serve(listener)
 }
 
 // Handler serves what a source asks the system.
@@ -187,7 +204,11 @@ func (s *Server) Admin() http.Handler {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		s.Faults.Add(fault)
+		if s.system.Fault != nil {
+			s.system.Fault(fault)
+		} else {
+			s.Faults.Add(fault)
+		}
 		done(w, nil)
 	})
 	mux.HandleFunc("POST /limit", func(w http.ResponseWriter, r *http.Request) {

@@ -217,6 +217,12 @@ func TestWhatIsDeliveredLooksAsRecorded(t *testing.T) {
 			}
 		}
 	})
+	t.Run("meta", func(t *testing.T) {
+		_, d := played(t, "meta")
+		for _, fault := range shapeOf(t, d.bodies...).within(shapeOf(t, recorded(t, "meta/testdata/page_feed.json")...)) {
+			t.Error(fault)
+		}
+	})
 	t.Run("sms", func(t *testing.T) {
 		_, d := played(t, "sms")
 		known, err := url.ParseQuery(strings.TrimSpace(string(recorded(t, "sms/testdata/incoming_sms.form.txt")[0])))
@@ -269,7 +275,7 @@ func TestEachKindHasAManifest(t *testing.T) {
 	seen := map[string]bool{}
 	for _, kind := range Kinds() {
 		text := kind.Manifest("depok", "simulated", "http://127.0.0.1:1", "http://127.0.0.1:2")
-		if strings.Contains(text, "$(") || !strings.Contains(text, "kind: ComplaintChannel") {
+		if strings.Contains(text, "$(") && kind.Complete() || !strings.Contains(text, "kind: ComplaintChannel") {
 			t.Errorf("%s:\n%s", kind.Name, text)
 		}
 		if seen[kind.Name] || kind.Short == "" || !kind.Pushes && !kind.Serves && !kind.Exports {

@@ -7,6 +7,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -34,7 +35,9 @@ func Kinds() []Kind {
 		{Name: "x", Short: "the X API v2: mentions of an account, and its replies", Serves: true, open: newX},
 		{Name: "telegram", Short: "the Telegram Bot API, with the chats of a business account", Serves: true, open: newTelegram},
 		{Name: "whatsapp", Short: "the WhatsApp Business Cloud API, as far as it delivers", Pushes: true, open: newWhatsApp},
-		{Name: "sms", Short: "Twilio's messaging, as far as it delivers", Pushes: true, open: newSMS},
+		{Name: "meta", Short: "a Facebook Page: what visitors post there, and the Graph API", Pushes: true, Serves: true, open: newMeta},
+		{Name: "email", Short: "a mail server, read by IMAP", Serves: true, open: newMail},
+		{Name: "sms", Short: "Twilio's messaging: what it delivers, and the list of messages", Pushes: true, Serves: true, open: newSMS},
 		{Name: "webhook", Short: "a system that signs its deliveries by Standard Webhooks", Pushes: true, open: newWebhook},
 		{Name: "emergency112", Short: "the system of a 112 call centre that delivers incidents", Pushes: true, open: newCallCentre},
 		{Name: "emergency112-csv", Short: "the system of a 112 call centre that exports incidents as CSV files", Exports: true, open: newExports},
@@ -67,8 +70,14 @@ type Setup struct {
 
 // System is a simulated system.
 type System struct {
-	// Handler serves what a source asks; nil is nothing.
+	// Handler serves what a source asks by HTTP; nil is nothing.
 	Handler http.Handler
+	// Serve serves what a source asks in another way until the listener is closed; nil is HTTP.
+	Serve func(net.Listener) error
+	// Fault lets something go wrong in a system that is not asked by HTTP; nil is none.
+	Fault func(Fault)
+	// Filled are further names in the manifest and what stands for them, in pairs.
+	Filled []string
 	// Begin does what somebody does once who sets the system up, such as a handshake; nil is nothing.
 	Begin func(context.Context) error
 	// Complain lets a citizen complain, and returns what the complaint is called.
@@ -84,6 +93,9 @@ var errUnknown = errors.New("there is no complaint of this name")
 
 //go:embed manifests/*.yaml
 var manifests embed.FS
+
+// Complete says that the manifest is known before the system runs.
+func (k *Kind) Complete() bool { return k.Name != "email" }
 
 // Manifest is the manifest of a channel that reads the system, with its Secret.
 func (k *Kind) Manifest(namespace, channel, url, deliverTo string) string {
