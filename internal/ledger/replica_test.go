@@ -3,9 +3,11 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -362,4 +364,75 @@ func TestTheMemoryOfReplicasIsBounded(t *testing.T) {
 	if l.epoch() != last.ID || !l.hold(last.ID, last.Since) || l.hold(last.ID, last.Since-1) || !l.hold(l[0].ID, l[1].Since-1) || l.hold(l[0].ID, l[1].Since) {
 		t.Errorf("Of %v the wrong revisions are held", l)
 	}
+}
+
+// TestManyWorkersOnManyReplicas has workers send to any replica at once, each batch twice, while operators
+// follow whichever replica answers: what they see never goes back, and ends with everything counted once.
+func TestManyWorkersOnManyReplicas(t *testing.T) {
+	const replicas, workers, batches = 3, 4, 25
+	f := testReplicas(t, replicas)
+	for n := range f.replicas {
+		f.ask(n) // which now has the policy
+	}
+	ctx, end := context.WithCancel(t.Context())
+	var background, work sync.WaitGroup
+	for _, r := range f.replicas {
+		background.Go(func() { r.Maintain(ctx) })
+	}
+	views := make([]ledgerapi.View, 2)
+	finished := make(chan struct{})
+	for i := range views {
+		background.Go(func() {
+			for n, received := i, int64(0); received < workers*batches; n++ {
+				s, err := f.replicas[n%replicas].Summary(ctx, views[i].Position(), 50*time.Millisecond)
+				if err == nil {
+					err = views[i].Apply(s)
+				}
+				if err != nil {
+					t.Errorf("Following: %v", err)
+					return
+				}
+				now := views[i].Summary().Channels["dsw"].Received
+				if now < received {
+					t.Errorf("The number of complaints went from %d to %d", received, now)
+				}
+				received = now
+			}
+			finished <- struct{}{}
+		})
+	}
+	for w := range workers {
+		work.Go(func() {
+			for n := range batches {
+				in := ledgerapi.AppendRequest{Events: []complaint.Event{received(fmt.Sprintf("%d-%d", w, n), monday)}}
+				var accepted int
+				for again := range 2 {
+					out, err := f.replicas[(w+n+again)%replicas].Append(ctx, "dsw", in)
+					if err != nil {
+						t.Errorf("Appending: %v", err)
+						return
+					}
+					accepted += out.Accepted
+				}
+				if accepted != 1 {
+					t.Errorf("An event that was sent twice was accepted %d times", accepted)
+				}
+			}
+		})
+	}
+	work.Wait()
+	for range views {
+		select {
+		case <-finished:
+		case <-time.After(time.Minute):
+			t.Error("An operator has not heard of everything")
+		}
+	}
+	end()
+	background.Wait()
+	f.ask(0)
+	if c := f.summary().Channels["dsw"]; c.Accepted != workers*batches || c.Duplicate != workers*batches || c.Unanswered != workers*batches {
+		t.Errorf("The channel is %+v; want %d events once", c, workers*batches)
+	}
+	f.verify()
 }
