@@ -63,7 +63,7 @@ func (r *Reconciler) checkURL(ctx context.Context, s *scope) error {
 	key := types.NamespacedName{Namespace: s.key.Namespace, Name: reference.Name}
 	wrong, _, err := read(ctx, r.urls, r.Live, key, reference.Key, func(secret *corev1.Secret) (string, error) {
 		if err := postgres.CheckURL(strings.TrimSpace(string(secret.Data[reference.Key]))); err != nil {
-			return err.Error(), nil
+			return err.Error(), nil //nolint:nilerr // what is wrong with it is what is asked for
 		}
 		return "", nil
 	})
