@@ -11,9 +11,8 @@ import (
 func repeatsCount(h harness) {
 	t := h.t
 	s := opened(t, h.open)
-	first, last := openCase("dsw", "C1"), openCase("dsw", "C1")
+	first, last, other := openCase("dsw", "C1"), openCase("dsw", "C1"), openCase("sigap", "C1")
 	last.Status = "Resolved"
-	other := openCase("sigap", "C1")
 	text := func(word string) store.Event {
 		e := event("dsw", "C1", "E1", 0)
 		e.Text = word

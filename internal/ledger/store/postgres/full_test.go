@@ -20,7 +20,11 @@ func TestAFullDiskIsSaidAndLosesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer own.Close()
+	t.Cleanup(func() { // after the small disk is gone
+		if err := own.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	name := database(t, own)
 	enough := smallDisk(t, own, name)
 	s := open(t, Options{URL: own.URLAs(name, name)})
