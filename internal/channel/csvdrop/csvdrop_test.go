@@ -74,9 +74,13 @@ func understand(header []string) (func([]string) Row, error) {
 		case fields[text] == "call":
 			return Row{At: instant, Skipped: true}
 		}
-		return Row{At: instant, Events: []complaint.Event{{
+		e := complaint.Event{
 			Channel: "dsw", CaseID: fields[id], ID: fields[id], Kind: complaint.KindReceived, Actor: complaint.ActorCitizen, OccurredAt: instant, Text: fields[text],
-		}}}
+		}
+		if err := e.Validate(); err != nil {
+			return Row{Problem: &channel.Error{Reason: ledgerapi.ReasonInvalidEvent, Message: "is no event"}}
+		}
+		return Row{At: instant, Events: []complaint.Event{e}}
 	}, nil
 }
 
