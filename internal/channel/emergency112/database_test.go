@@ -284,7 +284,7 @@ func TestTheServersCertificateIsVerified(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	for _, statement := range strings.Split(strings.Replace(schema, "GRANT SELECT ON incidents TO viewer;", "", 1), ";\n") {
+	for statement := range strings.SplitSeq(strings.Replace(schema, "GRANT SELECT ON incidents TO viewer;", "", 1), ";\n") {
 		if err := secured.Execute(t.Context(), "postgres", statement); err != nil {
 			t.Fatal(err)
 		}
