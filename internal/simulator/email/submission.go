@@ -75,8 +75,11 @@ func (s *Submission) Serve(listener net.Listener) error {
 // quiet drops what the library logs: a client that goes away is no fault.
 type quiet struct{}
 
+// Printf implements smtp.Logger.
 func (quiet) Printf(string, ...any) {}
-func (quiet) Println(...any)        {}
+
+// Println implements smtp.Logger.
+func (quiet) Println(...any) {}
 
 // step is the refusal of a step, or nil.
 func (s *Submission) step(name string) error {
