@@ -1,10 +1,10 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -73,7 +73,9 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, limit int64, stric
 		return false
 	}
 	defer s.bodies.Release(weight)
-	content, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	// What is set aside before it arrives is bounded; MinRead is what finds the end.
+	content := bytes.NewBuffer(make([]byte, 0, min(weight, maxGrow)+bytes.MinRead))
+	_, err := content.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -83,7 +85,7 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, limit int64, stric
 		fail(w, http.StatusBadRequest, "the body ended early")
 		return false
 	}
-	if message := decode(content, strict, into); message != "" {
+	if message := decode(content.Bytes(), strict, into); message != "" {
 		fail(w, http.StatusBadRequest, message)
 		return false
 	}

@@ -6,14 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"time"
+
+	jsonv2 "github.com/go-json-experiment/json"
 )
 
 // decode reads one JSON document and says what is wrong with it, or "". A strict document may have no
 // fields that are not known: it decides, and a field that is passed over would decide nothing silently.
 // What workers send may: a worker can be newer than its ledger.
 func decode(content []byte, strict bool, into any) (message string) {
+	if !strict {
+		// This reader takes a third of the time. What it does not take, the other one may, or says why not.
+		if jsonv2.Unmarshal(content, into) == nil {
+			return ""
+		}
+		reflect.ValueOf(into).Elem().SetZero()
+	}
 	decoder := json.NewDecoder(bytes.NewReader(content))
 	if strict {
 		decoder.DisallowUnknownFields()

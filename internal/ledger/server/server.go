@@ -24,6 +24,8 @@ import (
 const (
 	// maxBodies bounds the bytes of all bodies that are being read.
 	maxBodies = 128 << 20
+	// maxGrow bounds the memory that is set aside for a body before it arrives.
+	maxGrow = 1 << 20
 	// maxPolicyBytes bounds a policy: some thousand channels with their SLAs.
 	maxPolicyBytes = 32 << 20
 	// maxReportBytes bounds a report.
