@@ -33,6 +33,7 @@ type row struct {
 // table is everything that was measured.
 type table struct {
 	rows    []row
+	floods  []flood
 	refused int
 }
 
@@ -76,7 +77,7 @@ func measure(ctx context.Context, o options, variants []*variant, progress io.Wr
 			fmt.Fprintln(progress, rows[v].line())
 		}
 	}
-	return t, nil
+	return t, t.measureFlood(ctx, o, variants, progress)
 }
 
 // turn is one turn of a variant.
@@ -168,6 +169,12 @@ func (t *table) page(facts machine.Facts, command string) string {
 		if t.rows[i].connections == last {
 			b.WriteString(t.rows[i].costs() + "\n")
 		}
+	}
+	fmt.Fprintf(&b, "\nDeliveries of one channel at %d a second, alone and while %d connections flood another channel, p50 / p99 in milliseconds:\n\n",
+		calmConnections*int(time.Second/calmEvery), floodConnections)
+	b.WriteString("| variant | alone | during the flood | refused | the flood's deliveries/s |\n| --- | --- | --- | --- | --- |\n")
+	for i := range t.floods {
+		b.WriteString(t.floods[i].line() + "\n")
 	}
 	return b.String()
 }

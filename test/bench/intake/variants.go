@@ -28,7 +28,9 @@ const limitName = "durable limit"
 
 // variant is one way for a delivery to become durable.
 type variant struct {
-	name, url  string
+	name, url string
+	// calm is where deliveries of another channel go; "" where there is none.
+	calm       string
 	deliveries *load.Deliveries
 	// processes are those whose CPU time is a delivery's, by name.
 	processes map[string]int
@@ -147,8 +149,8 @@ func startPostgres(ctx context.Context, o options) (*variant, error) {
 func startSite(ctx context.Context, o options, name string, storage []string) (*variant, error) {
 	dir := filepath.Join(o.dir, name)
 	s, err := site.New(site.Options{
-		Tanggap: o.tanggap, Dir: dir, Storage: storage, Policy: site.Policy(channelName),
-		Channels: site.Channels(channelName), Secrets: site.Secrets(), Profile: o.profile != "",
+		Tanggap: o.tanggap, Dir: dir, Storage: storage, Policy: site.Policy(channelName, calmChannel),
+		Channels: site.Channels(channelName, calmChannel), Secrets: site.Secrets(), Profile: o.profile != "",
 	})
 	if err != nil {
 		return nil, err
@@ -158,6 +160,7 @@ func startSite(ctx context.Context, o options, name string, storage []string) (*
 	}
 	v := &variant{
 		url:       s.Hook(channelName),
+		calm:      s.Hook(calmChannel),
 		processes: map[string]int{"worker": s.Worker.PID(), "ledger": s.Ledger.PID()},
 		stored:    func(ctx context.Context) (int64, error) { return s.Received(ctx, channelName) },
 		close:     s.Close,

@@ -150,7 +150,8 @@ func (b *bench) underLoad(ctx context.Context, f *figures) error {
 	var sent sync.WaitGroup
 	sent.Go(func() { errs[2] = b.sendProbes(sending, p) })
 
-	const connections = 32
+	// A connection waits for its answer, so that there are enough of them for a tenth of a second and more.
+	const connections = 200
 	deliveries := load.NewDeliveries(fmt.Sprintf("soak-%d-", time.Now().UnixNano()), site.SignatureHeader, strings.TrimSpace(site.Secrets()["hook/signing-secret"]))
 	plan := load.Plan{
 		URL: b.site.Hook(channelName(0)), Connections: connections, Duration: b.options.soak / 3,
