@@ -145,18 +145,19 @@ func (t *translator) done(c *contribution, v verb, editedAt moment) (*complaint.
 		e.OccurredAt = at.Time
 		e.Kind, e.ID = complaint.KindEdited, "edited/"+own+"/"+strconv.FormatInt(at.Unix(), 10)
 	}
-	switch {
-	case v == removed:
+	switch v {
+	case removed:
 		e.Text, e.Attributes[attributeType] = "", "remove"
 		if e.ID = "removed/" + own; e.Actor == complaint.ActorCitizen {
 			e.Kind = complaint.KindRedacted
 		} // the city's own may have been read, and what citizens wrote stays
-	case v == hidden || v == shown:
+	case hidden, shown:
 		e.Text, e.Reporter, e.Actor, e.Attributes[attributeType] = "", nil, complaint.ActorOfficial, "hide"
 		if v == shown {
 			e.Attributes[attributeType] = "unhide"
 		}
 		e.ID = e.Attributes[attributeType] + "/" + own + "/" + strconv.FormatInt(e.OccurredAt.Unix(), 10)
+	case ignored, added, edited: // nothing more
 	}
 	return e, nil
 }
