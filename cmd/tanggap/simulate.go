@@ -147,7 +147,7 @@ func live(ctx context.Context, server *standalone.Server, script standalone.Scri
 	}()
 	select {
 	case <-ctx.Done():
-		_ = <-lived // what it says is that the context has ended
+		<-lived // what it says is that the context has ended
 		return nil
 	case err := <-failed:
 		return fmt.Errorf("serving the system: %w", err)
