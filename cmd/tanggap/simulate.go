@@ -137,17 +137,17 @@ func live(ctx context.Context, server *standalone.Server, script standalone.Scri
 	go func() { failed <- server.Serve(system) }()
 	steps := &http.Server{Handler: server.Admin(), ReadHeaderTimeout: 10 * time.Second}
 	go func() { failed <- steps.Serve(admin) }()
-	lived := make(chan error, 1)
+	lived := make(chan struct{})
 	go func() {
-		err := server.Begin(ctx)
-		if err == nil {
+		defer close(lived)
+		// It fails when the context has ended, and for nothing else.
+		if server.Begin(ctx) == nil {
 			server.Live(ctx, script)
 		}
-		lived <- err
 	}()
 	select {
 	case <-ctx.Done():
-		<-lived // what it says is that the context has ended
+		<-lived
 		return nil
 	case err := <-failed:
 		return fmt.Errorf("serving the system: %w", err)
