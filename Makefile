@@ -19,7 +19,7 @@ PLATFORMS ?= linux/amd64 linux/arm64
 # How long the demo runs before it judges itself and ends, such as 90s; empty: until Ctrl-C.
 DEMO_FOR  ?=
 # See bin/intake -help.
-INTAKE_FLAGS ?= -output docs/benchmarks/intake.md
+INTAKE_FLAGS ?= -variants embedded,postgres,benthos -output docs/benchmarks/intake.md
 # See bin/large -help: fewer -cases take less time, and 2 KiB of disk each.
 LARGE_FLAGS ?= -output docs/benchmarks/large.md
 # -seed repeats the choices of a run.
@@ -78,8 +78,9 @@ bench-packages: network postgresql ## Run the benchmarks of the packages whose c
 	go test -run '^$$' -bench . -benchmem $(BENCH_PACKAGES)
 
 .PHONY: bench-intake
-bench-intake: network build ## Measure deliveries through worker and ledger against the durable limit (INTAKE_FLAGS)
+bench-intake: network postgresql build ## Measure deliveries through worker and ledger against the durable limit (INTAKE_FLAGS)
 	$(GO_BUILD) -o bin/intake ./test/bench/intake
+	cd hack/benthos && $(GO_BUILD) -o ../../bin/benthos .
 	bin/intake $(INTAKE_FLAGS)
 
 .PHONY: bench-large

@@ -39,23 +39,24 @@ func main() {
 
 // options are the flags.
 type options struct {
-	tanggap, output, dir, profile string
-	rounds                        int
-	slice                         time.Duration
-	connections                   []int
-	variants                      []string
+	tanggap, benthos, output, dir, profile string
+	rounds                                 int
+	slice                                  time.Duration
+	connections                            []int
+	variants                               []string
 }
 
 func parse(arguments []string) (o options, err error) {
 	flags := flag.NewFlagSet("intake", flag.ContinueOnError)
 	flags.StringVar(&o.tanggap, "tanggap", "bin/tanggap", "the program under test")
+	flags.StringVar(&o.benthos, "benthos", "bin/benthos", "the program that hack/benthos builds, for the variant of that name")
 	flags.StringVar(&o.output, "output", "", "the page to write; none by default")
 	flags.StringVar(&o.dir, "dir", "", "the folder for the ledgers' data, which is left there; by default a temporary one")
 	flags.StringVar(&o.profile, "profile", "", "a folder for CPU profiles of worker and ledger at the most connections; none by default")
 	flags.IntVar(&o.rounds, "rounds", 5, "how often every variant has its turn")
 	flags.DurationVar(&o.slice, "slice", 2*time.Second, "how long one turn takes")
 	connections := flags.String("connections", "1,16,64,256", "how many connections deliver at once")
-	names := flags.String("variants", strings.Join(variantNames(), ","), "what is measured, beside the durable limit")
+	names := flags.String("variants", "embedded,postgres", "what is measured, beside the durable limit: of "+strings.Join(variantNames(), ", "))
 	if err := flags.Parse(arguments); err != nil {
 		return o, err
 	}

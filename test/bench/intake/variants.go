@@ -63,13 +63,13 @@ func (v *variant) check(ctx context.Context) error {
 }
 
 // variantNames are all, the durable limit aside.
-func variantNames() []string { return []string{"embedded", "postgres"} }
+func variantNames() []string { return []string{"embedded", "postgres", "benthos"} }
 
 // start starts the durable limit and the variants that are asked for. Those that were started are
 // returned even with an error.
 func start(ctx context.Context, o options) (variants []*variant, err error) {
 	starters := map[string]func(context.Context, options) (*variant, error){
-		limitName: startLimit, "embedded": startEmbedded, "postgres": startPostgres,
+		limitName: startLimit, "embedded": startEmbedded, "postgres": startPostgres, "benthos": startBenthos,
 	}
 	for _, name := range append([]string{limitName}, o.variants...) {
 		starter := starters[name]

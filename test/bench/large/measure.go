@@ -59,7 +59,11 @@ func (o *operator) scrape(server string) (text string, took time.Duration, err e
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	return string(body), time.Since(started), err
+	took = time.Since(started)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("a scrape was answered with %s", response.Status)
+	}
+	return string(body), took, err
 }
 
 func (o *operator) serve() *httptest.Server {
