@@ -1,0 +1,88 @@
+package expr
+
+import (
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+)
+
+// path is an expression that only looks something up: item.a, or item.?a.?b. Most expressions of a mapping
+// are such, and looking up is many times cheaper than evaluating.
+type path struct {
+	variable string
+	steps    []step
+}
+
+type step struct {
+	name string
+	// optional says that there is nothing to be found where the member is absent; else that is an error.
+	optional bool
+}
+
+// pathOf is nil for an expression that does more.
+func pathOf(e ast.Expr) *path {
+	switch e.Kind() {
+	case ast.IdentKind:
+		return &path{variable: e.AsIdent()}
+	case ast.SelectKind:
+		selected := e.AsSelect()
+		if selected.IsTestOnly() {
+			return nil
+		}
+		return pathOf(selected.Operand()).with(step{name: selected.FieldName()})
+	case ast.CallKind:
+		call := e.AsCall()
+		if call.FunctionName() != operators.OptSelect || call.IsMemberFunction() || len(call.Args()) != 2 || call.Args()[1].Kind() != ast.LiteralKind {
+			return nil
+		}
+		name, ok := call.Args()[1].AsLiteral().(types.String)
+		if !ok {
+			return nil
+		}
+		return pathOf(call.Args()[0]).with(step{name: string(name), optional: true})
+	default:
+		return nil
+	}
+}
+
+// with is the path with one more step.
+func (p *path) with(s step) *path {
+	if p == nil {
+		return nil
+	}
+	p.steps = append(p.steps, s)
+	return p
+}
+
+// find looks the value up. It is false for whatever is not a plain value in plain objects: that is evaluated,
+// and so are all errors.
+func (p *path) find(vars map[string]any) (ref.Val, bool) {
+	value, ok := vars[p.variable]
+	if !ok {
+		return nil, false
+	}
+	for _, s := range p.steps {
+		members, ok := value.(map[string]any)
+		if !ok {
+			return nil, false
+		}
+		if value, ok = members[s.name]; !ok {
+			if s.optional {
+				return types.NullValue, true
+			}
+			return nil, false
+		}
+	}
+	switch v := value.(type) {
+	case string:
+		return types.String(v), true
+	case int64:
+		return types.Int(v), true
+	case bool:
+		return types.Bool(v), true
+	case nil:
+		return types.NullValue, true
+	}
+	return nil, false
+}
