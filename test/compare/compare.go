@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -23,6 +24,20 @@ const control = "http://control.city-simulator.svc:80"
 // Quiet ends the arrival of new complaints; what has begun comes to its end.
 func Quiet(ctx context.Context, c *cluster.Cluster) error {
 	return ask(ctx, c, http.MethodPost, "/quiet", nil)
+}
+
+// Mail adds the city's mailbox to its channels, whose manifest the city makes once it knows its address.
+func Mail(ctx context.Context, c *cluster.Cluster) error {
+	answer, err := call(ctx, c, http.MethodPost, "/mail")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Close() }()
+	manifest, err := io.ReadAll(answer)
+	if err != nil {
+		return fmt.Errorf("asking the simulated city for its mailbox: %w", err)
+	}
+	return c.ApplyManifest(ctx, string(manifest))
 }
 
 // Truth is what is true of each channel now.
@@ -100,19 +115,31 @@ func pointed(n *int64) string {
 
 // ask calls the simulated city's control interface.
 func ask(ctx context.Context, c *cluster.Cluster, method, path string, into any) error {
-	transport := &http.Transport{DialContext: c.Node.DialContext}
-	defer transport.CloseIdleConnections()
-	request, err := http.NewRequestWithContext(ctx, method, control+path, http.NoBody)
+	answer, err := call(ctx, c, method, path)
 	if err != nil {
 		return err
 	}
-	response, err := (&http.Client{Transport: transport}).Do(request)
-	if err != nil {
-		return fmt.Errorf("asking the simulated city: %w", err)
-	}
-	defer func() { _ = response.Body.Close() }()
+	defer func() { _ = answer.Close() }()
 	if into == nil {
 		return nil
 	}
-	return json.NewDecoder(response.Body).Decode(into)
+	return json.NewDecoder(answer).Decode(into)
+}
+
+// call is the body of an answer, which the caller closes.
+func call(ctx context.Context, c *cluster.Cluster, method, path string) (io.ReadCloser, error) {
+	transport := &http.Transport{DialContext: c.Node.DialContext, DisableKeepAlives: true}
+	request, err := http.NewRequestWithContext(ctx, method, control+path, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	response, err := (&http.Client{Transport: transport}).Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("asking the simulated city: %w", err)
+	}
+	if response.StatusCode >= http.StatusMultipleChoices {
+		_ = response.Body.Close()
+		return nil, fmt.Errorf("the simulated city answers %s", response.Status)
+	}
+	return response.Body, nil
 }

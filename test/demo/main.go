@@ -67,6 +67,14 @@ func runCity(ctx context.Context, arguments []string) error {
 		server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 		go func() { _ = server.Serve(listener) }() // ends with the process
 	}
+	var listening net.ListenConfig
+	mail, err := listening.Listen(ctx, "tcp", net.JoinHostPort(*address, "8993"))
+	if err != nil {
+		return fmt.Errorf("listening: %w", err)
+	}
+	if err := c.OpenMail(mail); err != nil {
+		return err
+	}
 	c.Live(ctx)
 	<-ctx.Done()
 	return nil

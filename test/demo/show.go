@@ -16,6 +16,7 @@ import (
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/test/cluster"
+	"github.com/tanggap/tanggap/test/compare"
 )
 
 // namespace is the city's.
@@ -39,7 +40,24 @@ func (d *demo) install(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return d.openMail(ctx)
+}
+
+// openMail adds the channel of the city's mailbox, as soon as the city is there to say where it is.
+func (d *demo) openMail(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		err := compare.Mail(ctx, d.cluster)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("adding the mailbox: %w", err)
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
 }
 
 // show prints the table until the context ends: again and again in place on a terminal, and else every

@@ -53,6 +53,7 @@ const (
 	Telegram      = "telegram"
 	SMS           = "sms"
 	DeputyMeta    = "deputy-mayor-meta"
+	Mail          = "mail"
 )
 
 // Figures are what is true of one channel at an instant.
@@ -96,7 +97,8 @@ type City struct {
 	Meta     *Page
 	Telegram *telegram.Server
 
-	now func() time.Time
+	mail *mailbox // nil without one
+	now  func() time.Time
 
 	mu      sync.Mutex
 	clock   time.Time // what the systems take for now while history is written; zero is now
@@ -104,7 +106,9 @@ type City struct {
 	quiet   bool
 	serial  int
 	exports []*export
-	alone   []string // numbers of people whose complaint to a portal nobody answered
+	// mailBegun says that the mailbox is a channel of the city.
+	mailBegun bool
+	alone     []string // numbers of people whose complaint to a portal nobody answered
 }
 
 // New makes a city with its history. hook is where the call centre delivers to, client what carries the
@@ -170,6 +174,9 @@ func (c *City) Truth() map[string]Figures {
 	defer c.mu.Unlock()
 	truth := map[string]Figures{DSW: {}, Sigap: {}, Open311: {}, Emergency: {}, MayorWhatsApp: {}, DeputyX: {},
 		HelpDesk: {}, Lapor: {}, Telegram: {}, SMS: {}, DeputyMeta: {}}
+	if c.mailBegun {
+		truth[Mail] = Figures{}
+	}
 	now := c.now()
 	for _, r := range c.records {
 		f := truth[r.channel]
@@ -208,7 +215,8 @@ func (c *City) nextSerial() int {
 	return c.serial
 }
 
-// Control is the http.Handler of GET /truth, GET /lapor.csv and POST /quiet.
+// Control is the http.Handler of GET /truth, GET /lapor.csv, POST /quiet and POST /mail, which has the mailbox be
+// a channel of the city and answers with its manifest.
 func (c *City) Control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /truth", func(w http.ResponseWriter, _ *http.Request) {
@@ -218,6 +226,13 @@ func (c *City) Control() http.Handler {
 	mux.HandleFunc("POST /quiet", func(w http.ResponseWriter, _ *http.Request) {
 		c.Quiet()
 		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("POST /mail", func(w http.ResponseWriter, _ *http.Request) {
+		if c.mail == nil {
+			http.Error(w, "The city has no mailbox.", http.StatusNotFound)
+			return
+		}
+		_, _ = w.Write([]byte(c.beginMail())) // as above
 	})
 	mux.HandleFunc("GET /lapor.csv", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/csv; charset=utf-8")

@@ -17,6 +17,15 @@ import (
 func (c *City) liveOthers(ctx context.Context, all *sync.WaitGroup) {
 	every(ctx, all, 10*time.Second, c.isQuiet, func(i int) { c.liveLapor(ctx, i) })
 	every(ctx, all, 9*time.Second, c.isQuiet, func(i int) { c.liveTelegram(ctx, i) })
+	if c.mail != nil {
+		all.Go(func() {
+			select {
+			case <-c.mail.begun:
+				every(ctx, all, 11*time.Second, c.isQuiet, func(i int) { c.liveMail(ctx, i) })
+			case <-ctx.Done():
+			}
+		})
+	}
 	if c.Desk.URL != "" {
 		all.Go(func() {
 			c.deskHistory(ctx)
