@@ -20,6 +20,7 @@ func RunShared(t *testing.T, factory Factory) {
 		"what one store commits the other sees at once":           othersSee,
 		"updates of several stores run one after the other":       othersWait,
 		"every store counts the same revisions":                   othersCount,
+		"an update that writes nothing knows what others wrote":   othersAreKnown,
 		"an event that another store has taken is not new":        othersDeduplicate,
 		"a view of one store is not changed by another's updates": othersDoNotDisturb,
 	} {
@@ -204,4 +205,41 @@ func othersDoNotDisturb(h harness) {
 		}
 		return err
 	})
+}
+
+// othersAreKnown has one store write alone for long, and then another one once: an implementation that takes
+// the head for what it has left itself must notice although nothing is committed.
+func othersAreKnown(h harness) {
+	t := h.t
+	a, b := opened(t, h.open), opened(t, h.open)
+	write := func(s store.Store, n int) {
+		t.Helper()
+		update(t, s, func(tx store.Tx) error {
+			if _, err := tx.Head(t.Context()); err != nil {
+				return err
+			}
+			return tx.PutSetting(t.Context(), "n", fmt.Append(nil, n))
+		})
+	}
+	for n := range 100 {
+		write(b, n)
+	}
+	write(a, 100)
+	update(t, b, func(tx store.Tx) error {
+		head, err := tx.Head(t.Context())
+		if err == nil && head.Revision != 101 {
+			err = fmt.Errorf("the head is %d, and 101 were written", head.Revision)
+		}
+		return err
+	})
+	write(a, 101)
+	seen := int64(0)
+	update(t, b, func(tx store.Tx) error {
+		head, err := tx.Head(t.Context())
+		seen = head.Revision
+		return err
+	})
+	if seen != 102 {
+		t.Errorf("The last run of an update that wrote nothing saw the head %d; 102 were written", seen)
+	}
 }

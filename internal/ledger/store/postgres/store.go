@@ -254,6 +254,12 @@ func (s *Store) attempt(ctx context.Context, f func(store.Tx) error) (_ outcome,
 		}
 	}()
 	err = f(t)
+	if x.guessed() && (err != nil || !t.wrote) && ctx.Err() == nil {
+		// Nothing is going to be committed, which would show a wrong guess: what f found is checked here.
+		if begun := t.begun(); err == nil {
+			err = begun
+		}
+	}
 	switch {
 	case ctx.Err() != nil || !detach():
 		if err == nil || x.failed != nil {

@@ -93,6 +93,11 @@ func (x *exchange) ready() error {
 	return x.begun()
 }
 
+// guessed says that something may have been concluded from a guess that nobody has checked yet.
+func (x *exchange) guessed() bool {
+	return x.head != nil && !x.verified && !x.moved && x.failed == nil
+}
+
 // begun waits until the transaction has begun and, in an Update, has its lock.
 func (x *exchange) begun() error {
 	if open := x.open; open != nil {
