@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 	authentication "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	authorization "k8s.io/client-go/kubernetes/typed/authorization/v1"
@@ -22,6 +21,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/tanggap/tanggap/controllers"
+	complaintmetrics "github.com/tanggap/tanggap/internal/metrics"
 	"github.com/tanggap/tanggap/internal/metrics/guard"
 )
 
@@ -81,13 +81,14 @@ func runOperator(ctx context.Context, f operatorFlags) error {
 	if err != nil {
 		return fmt.Errorf("finding the API server: %w", err)
 	}
-	mgr, err := newManager(rest.AddUserAgent(config, "tanggap-operator"), f, log)
+	exporter := complaintmetrics.NewExporter(metrics.Registry)
+	mgr, err := newManager(rest.AddUserAgent(config, "tanggap-operator"), f, exporter, log)
 	if err != nil {
 		return err
 	}
 	err = controllers.Setup(ctx, mgr, controllers.Options{
 		Image: f.image, Namespace: f.operatorNamespace,
-		Metrics: metrics.Registry, Now: time.Now, After: time.After,
+		Metrics: exporter, Now: time.Now, After: time.After,
 	})
 	if err != nil {
 		return err
@@ -100,14 +101,16 @@ func runOperator(ctx context.Context, f operatorFlags) error {
 	return nil
 }
 
-func newManager(config *rest.Config, f operatorFlags, log logr.Logger) (manager.Manager, error) {
+func newManager(config *rest.Config, f operatorFlags, exporter *complaintmetrics.Exporter, log logr.Logger) (manager.Manager, error) {
 	scheme, err := controllers.Scheme()
 	if err != nil {
 		return nil, err
 	}
 	serving := metricsserver.Options{
 		BindAddress: listenAddress(f.metricsAddress),
-		HandlerOpts: []func(*promhttp.HandlerOpts){func(o *promhttp.HandlerOpts) { o.EnableOpenMetrics = true }},
+		FilterProvider: func(*rest.Config, *http.Client) (metricsserver.Filter, error) {
+			return func(logr.Logger, http.Handler) (http.Handler, error) { return exporter.Handler(), nil }, nil
+		},
 	}
 	if f.metricsSecure {
 		serving.SecureServing = true
@@ -120,7 +123,8 @@ func newManager(config *rest.Config, f operatorFlags, log logr.Logger) (manager.
 			if err != nil {
 				return nil, fmt.Errorf("making a client for access reviews: %w", err)
 			}
-			return guard.New(tokens.TokenReviews(), access.SubjectAccessReviews(), time.Now).Protect, nil
+			protect := guard.New(tokens.TokenReviews(), access.SubjectAccessReviews(), time.Now).Protect
+			return func(log logr.Logger, _ http.Handler) (http.Handler, error) { return protect(log, exporter.Handler()) }, nil
 		}
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{

@@ -56,3 +56,25 @@ func BenchmarkScrape(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkText is what a scrape in the text format costs: the first one after a new summary, and one more.
+func BenchmarkText(b *testing.B) {
+	for _, sets := range []int{1_000, 10_000} {
+		ledger := metropolis(sets)
+		for name, again := range map[string]bool{"new summary": false, "same summary": true} {
+			b.Run(fmt.Sprintf("%d sets of labels/%s", sets, name), func(b *testing.B) {
+				c := New(func() []Ledger { return []Ledger{ledger} }, leads, func() time.Time { return now })
+				b.ReportAllocs()
+				for b.Loop() {
+					if !again {
+						another := *ledger.Summary
+						ledger.Summary = &another
+					}
+					if err := c.Text(io.Discard); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}

@@ -36,9 +36,13 @@ type Collector struct {
 	now     func() time.Time
 	descs   map[string]*prometheus.Desc
 
-	mu       sync.Mutex
-	rendered map[ledgerKey]rendered
-	scraped  time.Time
+	catalogue []Metric
+	labels    map[string][]string
+
+	mu sync.Mutex
+	// rendered are from the last Collect, written from the last Text.
+	rendered, written map[ledgerKey]rendered
+	scraped           time.Time
 }
 
 type ledgerKey struct{ namespace, name string }
@@ -50,6 +54,8 @@ type rendered struct {
 	policy  *policy.Document
 	view    string
 	metrics []prometheus.Metric
+	// text is set instead of metrics for Text.
+	text *families
 	// calendars are the policy's, compiled.
 	calendars map[string]*calendar.Calendar
 }
@@ -58,7 +64,9 @@ type rendered struct {
 // leading says whether this replica leads.
 func New(ledgers func() []Ledger, leading func() bool, now func() time.Time) *Collector {
 	c := &Collector{ledgers: ledgers, leading: leading, now: now, descs: map[string]*prometheus.Desc{}, rendered: map[ledgerKey]rendered{}}
-	for _, m := range Catalogue() {
+	c.catalogue = Catalogue()
+	c.labels = labelsOf(c.catalogue)
+	for _, m := range c.catalogue {
 		c.descs[m.Name] = prometheus.NewDesc(m.Name, m.Help, m.Labels, nil)
 	}
 	return c

@@ -18,6 +18,8 @@ type exposition struct {
 	ledger    Ledger
 	now       time.Time
 	metrics   []prometheus.Metric
+	// text takes everything instead of metrics, unless it is nil.
+	text *families
 	// channels are those that this ledger exports, with what is known of each.
 	channels map[string]channelView
 }
@@ -58,11 +60,14 @@ func (e *exposition) render(before rendered, claims claims) rendered {
 		return before
 	}
 	lasting := &exposition{collector: e.collector, ledger: e.ledger, now: e.now, channels: e.channels}
+	if e.text != nil {
+		lasting.text = newFamilies(e.collector.labels, before.text)
+	}
 	lasting.specifications(strings.Split(owned, "\n"))
 	if summary != nil {
 		lasting.figures(summary)
 	}
-	return rendered{summary: summary, policy: e.ledger.Policy, view: view, metrics: lasting.metrics, calendars: calendars}
+	return rendered{summary: summary, policy: e.ledger.Policy, view: view, metrics: lasting.metrics, text: lasting.text, calendars: calendars}
 }
 
 // view decides which names are this ledger's to export, and what is known of its channels. The result
@@ -139,6 +144,10 @@ func (e *exposition) counter(name string, value int64, labels ...string) {
 }
 
 func (e *exposition) constant(name string, kind prometheus.ValueType, value float64, labels []string) {
+	if e.text != nil {
+		e.text.add(name, "", value, e.ledger.Namespace, labels, [2]string{})
+		return
+	}
 	desc := e.collector.descs[name]
 	metric, err := prometheus.NewConstMetric(desc, kind, value, slices.Insert(labels, 0, e.ledger.Namespace)...)
 	if err != nil {

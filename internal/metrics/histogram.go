@@ -12,11 +12,15 @@ import (
 // histogram adds a histogram with classic buckets, and with native ones where the ledger has them of
 // every time.
 func (e *exposition) histogram(name string, h ledgerapi.HistogramSeries, bounds []float64) {
+	if e.text != nil {
+		e.text.histogram(name, h, bounds, e.ledger.Namespace)
+		return
+	}
+	labels := []string{e.ledger.Namespace, h.Channel, h.Priority, h.Clock}
 	buckets := make(map[float64]uint64, len(bounds))
 	for i, count := range h.Buckets[:min(len(h.Buckets), len(bounds))] {
 		buckets[bounds[i]] = uint64(count) //nolint:gosec // a count is never negative
 	}
-	labels := []string{e.ledger.Namespace, h.Channel, h.Priority, h.Clock}
 	desc, count := e.collector.descs[name], uint64(h.Count) //nolint:gosec // as above
 	metric, err := prometheus.NewConstHistogram(desc, count, h.Sum, buckets, labels...)
 	if err == nil && len(h.Native) > 0 {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
@@ -26,21 +25,20 @@ import (
 // operator follows a ledger as the operator does, and serves what it exports.
 type operator struct {
 	document policy.Document
-	registry *prometheus.Registry
+	exporter *metrics.Exporter
 
 	mu     sync.Mutex
 	ledger metrics.Ledger
 }
 
-func newOperator(document policy.Document) *operator {
-	o := &operator{document: document, registry: prometheus.NewRegistry()}
+func newOperator(document policy.Document) (*operator, error) {
+	o := &operator{document: document, exporter: metrics.NewExporter(prometheus.NewRegistry())}
 	o.ledger = metrics.Ledger{Namespace: "depok", Name: "ledger", Policy: &o.document}
-	o.registry.MustRegister(metrics.New(func() []metrics.Ledger {
+	return o, o.exporter.Register(metrics.New(func() []metrics.Ledger {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		return []metrics.Ledger{o.ledger}
 	}, func() bool { return true }, time.Now))
-	return o
 }
 
 // show exports a summary.
@@ -67,7 +65,7 @@ func (o *operator) scrape(server string) (text string, took time.Duration, err e
 }
 
 func (o *operator) serve() *httptest.Server {
-	return httptest.NewServer(promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{}))
+	return httptest.NewServer(o.exporter.Handler())
 }
 
 // repeats is how often a reading is measured; the median counts.
@@ -91,7 +89,10 @@ func (b *bench) reading(ctx context.Context, f *figures) error {
 	if err := b.report(ctx); err != nil {
 		return err
 	}
-	o := newOperator(b.options.policy())
+	o, err := newOperator(b.options.policy())
+	if err != nil {
+		return err
+	}
 	server := o.serve()
 	defer server.Close()
 	var whole, change, first, again []time.Duration
@@ -233,7 +234,10 @@ func (b *bench) watchSummary(ctx context.Context, p *probes) error {
 
 // watchMetrics follows it as the operator does, with a pause after each answer, and scrapes.
 func (b *bench) watchMetrics(ctx context.Context, p *probes) error {
-	o := newOperator(b.options.policy())
+	o, err := newOperator(b.options.policy())
+	if err != nil {
+		return err
+	}
 	server := o.serve()
 	defer server.Close()
 	var view ledgerapi.View
