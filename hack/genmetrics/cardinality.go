@@ -17,7 +17,8 @@ const formats = `.
 
 ## Formats
 
-The endpoint speaks OpenMetrics, the text format and protobuf; Prometheus takes what it likes best. By protobuf the histograms come
+The endpoint speaks the text format, protobuf and OpenMetrics. Who takes the text format, as Prometheus does, gets it, since it costs a
+scrape of many series least; who prefers protobuf to it, or takes nothing but OpenMetrics, gets that. By protobuf the histograms come
 in both forms: with the buckets above, and as native histograms of schema 2, in which each bucket is a fifth wider than the one below.
 Prometheus has to be told to take these (` + "`--enable-feature=native-histograms`" + `, from version 3.8 ` + "`scrape_native_histograms: true`" + `), and then
 to keep the classic buckets too (` + "`scrape_classic_histograms: true`" + `), which the shipped dashboards read. A histogram that holds times from before a ledger kept native buckets is classic only, as a part would pass for all.

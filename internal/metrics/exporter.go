@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"net/http"
+	"strings"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,13 +34,14 @@ func (x *Exporter) Register(c prometheus.Collector) error {
 	return nil
 }
 
-// Handler answers scrapes. The text format, which every scraper takes, is written straight from the summaries;
-// only who prefers protobuf, as for native histograms, is served through the registries.
+// Handler answers scrapes. The text format, which Prometheus takes whatever else it asks for, is written straight
+// from the summaries; who prefers protobuf, as for native histograms, or takes OpenMetrics only, is served
+// through the registries.
 func (x *Exporter) Handler() http.Handler {
 	slow := promhttp.HandlerFor(prometheus.Gatherers{x.process, x.complaints}, promhttp.HandlerOpts{EnableOpenMetrics: true})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		collector := x.collector.Load()
-		if collector == nil || expfmt.NegotiateAccept(r.Header, expfmt.DefaultAcceptedFormats()...).FormatType() != expfmt.TypeTextPlain {
+		if collector == nil || !takesText(r.Header) {
 			slow.ServeHTTP(w, r)
 			return
 		}
@@ -57,4 +59,13 @@ func (x *Exporter) Handler() http.Handler {
 		}
 		_ = collector.Text(w)
 	})
+}
+
+// takesText says that the text format will do: it is accepted, and protobuf is not preferred to it.
+func takesText(header http.Header) bool {
+	accept := header.Get("Accept")
+	if strings.Contains(accept, "openmetrics") && !strings.Contains(accept, "text/plain") && !strings.Contains(accept, "*/*") {
+		return false
+	}
+	return expfmt.NegotiateAccept(header, expfmt.DefaultAcceptedFormats()...).FormatType() == expfmt.TypeTextPlain
 }

@@ -90,6 +90,7 @@ func TestExporterServesEveryFormat(t *testing.T) {
 	}
 	for accept, want := range map[string]string{
 		"": "text/plain", "*/*": "text/plain", "text/plain;version=0.0.4": "text/plain",
+		"application/openmetrics-text;version=1.0.0":                                                                                      "application/openmetrics-text",
 		"application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5":                                                 "text/plain",
 		"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,text/plain;version=0.0.4;q=0.1": "application/vnd.google.protobuf",
 	} {
