@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -268,6 +269,9 @@ func (e Event) Normalize(now time.Time) Event {
 	e.Text = truncate(e.Text, MaxTextBytes)
 	return e
 }
+
+// Cut is a text that an event may hold: what is no UTF-8 replaced, and at most limit bytes, to a rune's end.
+func Cut(s string, limit int) string { return truncate(strings.ToValidUTF8(s, "\ufffd"), limit) }
 
 func truncate(s string, limit int) string {
 	if len(s) <= limit {

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
@@ -181,7 +180,7 @@ func (l *letter) describe(e *complaint.Event) {
 		references = references[1:] // the latest ones matter most
 	}
 	for name, value := range map[string]string{
-		attributeMessageID: l.id, attributeReferences: strings.Join(references, " "), attributeSubject: cutTo(l.subject(), complaint.MaxAttributeBytes),
+		attributeMessageID: l.id, attributeReferences: strings.Join(references, " "), attributeSubject: complaint.Cut(l.subject(), complaint.MaxAttributeBytes),
 	} {
 		if value != "" && len(value) <= complaint.MaxAttributeBytes {
 			e.Attributes[name] = strings.ToValidUTF8(value, "\ufffd")
@@ -214,15 +213,4 @@ func tokenID(name string) string { return "token/" + digest(name) }
 func caseID(root string) string { return "mail-" + digest(root)[:24] }
 
 // cut is a text within the bounds of an event.
-func cut(s string) string { return cutTo(s, complaint.MaxTextBytes) }
-
-func cutTo(s string, limit int) string {
-	s = strings.ToValidUTF8(s, "\ufffd")
-	if len(s) <= limit {
-		return s
-	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return s[:limit]
-}
+func cut(s string) string { return complaint.Cut(s, complaint.MaxTextBytes) }

@@ -170,14 +170,14 @@ func (t *translator) done(c *contribution, v verb, editedAt moment) (*complaint.
 func (t *translator) contributed(c *contribution) *complaint.Event {
 	e := &complaint.Event{
 		ID: c.kind + "/" + c.id, Kind: complaint.KindReceived, Actor: complaint.ActorCitizen, OccurredAt: c.at.Time,
-		Text:       cut(c.text, complaint.MaxTextBytes),
+		Text:       complaint.Cut(c.text, complaint.MaxTextBytes),
 		Attributes: map[string]string{attributeType: c.kind, attributePlatform: c.platform},
 		Thread:     &complaint.Thread{},
 	}
 	if c.kind == kindMention {
 		// The id of a post on somebody's own timeline begins with who that is, and identifiers are shown.
 		e.ID = kindMention + "/" + digest(c.id)
-		e.Attributes[attributeObject] = cut(c.id, complaint.MaxAttributeBytes)
+		e.Attributes[attributeObject] = complaint.Cut(c.id, complaint.MaxAttributeBytes)
 	}
 	e.CaseID = e.ID
 	post := kindPost + "/" + c.post
@@ -189,7 +189,7 @@ func (t *translator) contributed(c *contribution) *complaint.Event {
 		e.Thread.Quoted = append(e.Thread.Quoted, post)
 	}
 	if c.ad != "" {
-		e.Attributes[attributeAd] = cut(c.ad, complaint.MaxAttributeBytes)
+		e.Attributes[attributeAd] = complaint.Cut(c.ad, complaint.MaxAttributeBytes)
 	}
 	switch {
 	case t.ours(c.author):

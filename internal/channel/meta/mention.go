@@ -58,7 +58,7 @@ func (g *graph) said(ctx context.Context, m thin, account string, e *complaint.E
 	if err := g.get(ctx, g.urgent, account, url.Values{"fields": {fields}}, &answer); err != nil {
 		return err
 	}
-	e.Text = cut(answer.Comment.Text+answer.Media.Caption, complaint.MaxTextBytes)
+	e.Text = complaint.Cut(answer.Comment.Text+answer.Media.Caption, complaint.MaxTextBytes)
 	if at := answer.Comment.Timestamp.or(answer.Media.Timestamp); !at.IsZero() {
 		e.OccurredAt = at.Time
 	}

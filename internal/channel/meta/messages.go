@@ -35,7 +35,7 @@ func (t *translator) message(m *messaging, platform string) (*complaint.Event, e
 		if err != nil {
 			return nil, err
 		}
-		e.Kind, e.ID, e.Text = complaint.KindEdited, "edited/"+digest(m.Edit.MID+m.Edit.Text), cut(m.Edit.Text, complaint.MaxTextBytes)
+		e.Kind, e.ID, e.Text = complaint.KindEdited, "edited/"+digest(m.Edit.MID+m.Edit.Text), complaint.Cut(m.Edit.Text, complaint.MaxTextBytes)
 		e.Thread.Quoted = quoted(m.Edit.MID)
 		return e, nil
 	case m.Postback != nil && m.Postback.MID != "":
@@ -65,7 +65,7 @@ func (t *translator) written(m *messaging, w *message, platform string) (*compla
 	}
 	e.Kind, e.ID = complaint.KindReceived, "message/"+name
 	e.Thread.Quoted = append([]string{"redacted/" + name}, quoted(w.ReplyTo.MID)...)
-	e.Text = cut(w.Text, complaint.MaxTextBytes)
+	e.Text = complaint.Cut(w.Text, complaint.MaxTextBytes)
 	if official {
 		e.Kind, e.ID, e.Thread.Quoted = complaint.KindAnswered, "answer/"+name, quoted(w.ReplyTo.MID)
 		if slices.Contains(t.bots, string(w.AppID)) {
@@ -78,7 +78,7 @@ func (t *translator) written(m *messaging, w *message, platform string) (*compla
 	case w.Unsupported:
 		e.Attributes[attributeType] = "unsupported"
 	case len(w.Attachments) > 0:
-		e.Attributes[attributeType] = cut(w.Attachments[0].Type, complaint.MaxAttributeBytes)
+		e.Attributes[attributeType] = complaint.Cut(w.Attachments[0].Type, complaint.MaxAttributeBytes)
 	}
 	return e, nil
 }

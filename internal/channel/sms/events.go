@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/tanggap/tanggap/internal/complaint"
 )
@@ -139,14 +138,4 @@ func (m *message) describe(e *complaint.Event) {
 }
 
 // cut is a text within the bounds of an event.
-func cut(s string) string {
-	s = strings.ToValidUTF8(s, "\ufffd")
-	if len(s) <= complaint.MaxTextBytes {
-		return s
-	}
-	limit := complaint.MaxTextBytes
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return s[:limit]
-}
+func cut(s string) string { return complaint.Cut(s, complaint.MaxTextBytes) }

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/tanggap/tanggap/internal/complaint"
 )
@@ -105,7 +104,7 @@ func (t *translator) complete(e *complaint.Event, m *message, person int64) {
 		r.Chat = m.Chat
 		e.Thread.Quoted = []string{r.name()}
 	}
-	e.Text = cut(m.words(), complaint.MaxTextBytes)
+	e.Text = complaint.Cut(m.words(), complaint.MaxTextBytes)
 	e.Location = m.location()
 	for name, value := range map[string]string{attributeType: m.kind(), attributeConnection: m.BusinessConnectionID} {
 		if value == "" || len(value) > complaint.MaxAttributeBytes {
@@ -190,16 +189,4 @@ func (m *message) location() *complaint.Location {
 		return nil
 	}
 	return &complaint.Location{Latitude: at.Latitude, Longitude: at.Longitude}
-}
-
-// cut is a text within the bounds of an event.
-func cut(s string, limit int) string {
-	s = strings.ToValidUTF8(s, "\ufffd")
-	if len(s) <= limit {
-		return s
-	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return s[:limit]
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/tanggap/tanggap/internal/channel/push"
 	"github.com/tanggap/tanggap/internal/complaint"
@@ -305,14 +304,4 @@ func quoted(id string) []string {
 }
 
 // cut is a value within the bounds of an attribute.
-func cut(s string) string {
-	s = strings.ToValidUTF8(s, "\ufffd")
-	if len(s) <= complaint.MaxAttributeBytes {
-		return s
-	}
-	limit := complaint.MaxAttributeBytes
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return s[:limit]
-}
+func cut(s string) string { return complaint.Cut(s, complaint.MaxAttributeBytes) }

@@ -3,8 +3,6 @@ package x
 import (
 	"html"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/tanggap/tanggap/internal/complaint"
 )
@@ -65,7 +63,7 @@ func (p *post) versions(e complaint.Event) []complaint.Event {
 	}
 	e.Location = p.location()
 	if p.place != "" {
-		e.Attributes = map[string]string{attributePlace: cut(p.place, complaint.MaxAttributeBytes)}
+		e.Attributes = map[string]string{attributePlace: complaint.Cut(p.place, complaint.MaxAttributeBytes)}
 	}
 	if first == p.number {
 		return []complaint.Event{e}
@@ -82,7 +80,7 @@ func (p *post) words() string {
 	if p.NoteTweet != nil && p.NoteTweet.Text != "" {
 		text = p.NoteTweet.Text
 	}
-	return cut(html.UnescapeString(text), complaint.MaxTextBytes)
+	return complaint.Cut(html.UnescapeString(text), complaint.MaxTextBytes)
 }
 
 // location is the position that the author attached; a place is no position but a name.
@@ -95,16 +93,4 @@ func (p *post) location() *complaint.Location {
 		return nil
 	}
 	return &complaint.Location{Latitude: at[1], Longitude: at[0]}
-}
-
-// cut is a text within the bounds of an event.
-func cut(s string, limit int) string {
-	s = strings.ToValidUTF8(s, "\ufffd")
-	if len(s) <= limit {
-		return s
-	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return s[:limit]
 }
