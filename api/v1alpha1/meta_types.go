@@ -33,7 +33,8 @@ type MetaSource struct {
 	// +optional
 	InstagramAccountID MetaID `json:"instagramAccountID,omitempty"`
 	// appSecretSecretRefs name the keys with the app secret that Meta signs deliveries with
-	// (X-Hub-Signature-256); any may match, so that it can be rotated.
+	// (X-Hub-Signature-256), and that requests to the Graph API prove (appsecret_proof); any may match, so
+	// that it can be rotated.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1

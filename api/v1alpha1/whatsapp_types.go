@@ -9,7 +9,7 @@ import (
 // Business app. A delivery is answered with success only once the ledger has its events durably.
 type WhatsAppSource struct {
 	// appSecretSecretRefs name the keys with the app secret that Meta signs deliveries with
-	// (X-Hub-Signature-256); any may match, so that it can be rotated.
+	// (X-Hub-Signature-256), and that replies prove (appsecret_proof); any may match, so that it can be rotated.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1

@@ -8,6 +8,7 @@ import (
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/fetch"
+	"github.com/tanggap/tanggap/internal/channel/graphapi"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 )
 
@@ -30,8 +31,12 @@ func newGraph(spec *v1alpha1.MetaSource, reconcile *v1alpha1.MetaReconcile, sett
 	if err != nil {
 		return nil, err
 	}
+	transport, err := graphapi.Prove(settings.Transport, spec.AppSecretSecretRefs, settings.Credential)
+	if err != nil {
+		return nil, err
+	}
 	config := fetch.Config{
-		Transport: &quota{next: settings.Transport, now: settings.Now}, Timeout: duration(reconcile.Timeout, 0),
+		Transport: &quota{next: transport, now: settings.Now}, Timeout: duration(reconcile.Timeout, 0),
 		RequestsPerMinute: number(reconcile.RequestsPerMinute, 0), Authorizer: fetch.Bearer(token),
 		Now: settings.Now, After: settings.After,
 	}

@@ -288,6 +288,23 @@ func TestFailuresAreSentencesWithoutContent(t *testing.T) {
 func TestTheAppsSecretMayBeChanged(t *testing.T) {
 	c := newCity(t, func(_ *v1alpha1.MetaSource, o *simulator.Options) { o.AppSecret = older })
 	c.mustPoll()
+	_, delivery := c.server.Post(siti, "banjir")
+	c.deliver(delivery)
+	if _, err := c.source.(channel.Replier).Reply(t.Context(), c.replyTo("petugas menuju lokasi")); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"petugas menuju lokasi"}, c.server.Said()); diff != "" {
+		t.Errorf("said (-want +got):\n%s", diff)
+	}
+}
+
+// TestAnotherAppsSecretIsToldApart has an app that demands proof of a secret that the channel does not have.
+func TestAnotherAppsSecretIsToldApart(t *testing.T) {
+	c := newCity(t, func(_ *v1alpha1.MetaSource, o *simulator.Options) { o.AppSecret = "of-another-app" })
+	e, ok := errors.AsType[*channel.Error](c.poll())
+	if !ok || e.Reason != ledgerapi.ReasonUnauthorized || !strings.Contains(e.Message, "none of appSecretSecretRefs") {
+		t.Errorf("got %v", e)
+	}
 }
 
 func TestAMentionIsCompletedByWhatTheGraphAPISays(t *testing.T) {

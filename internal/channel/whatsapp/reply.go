@@ -14,6 +14,7 @@ import (
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/fetch"
+	"github.com/tanggap/tanggap/internal/channel/graphapi"
 	"github.com/tanggap/tanggap/internal/field"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 )
@@ -40,7 +41,7 @@ type sender struct {
 	now      func() time.Time
 }
 
-func newSender(spec *v1alpha1.WhatsAppReply, settings channel.Settings) (*sender, error) {
+func newSender(spec *v1alpha1.WhatsAppReply, appSecrets []v1alpha1.SecretKeyReference, settings channel.Settings) (*sender, error) {
 	address := string(spec.URL)
 	if address == "" {
 		address = defaultGraphURL
@@ -53,8 +54,12 @@ func newSender(spec *v1alpha1.WhatsAppReply, settings channel.Settings) (*sender
 	if err != nil {
 		return nil, err
 	}
+	transport, err := graphapi.Prove(settings.Transport, appSecrets, settings.Credential)
+	if err != nil {
+		return nil, err
+	}
 	client, err := fetch.New(fetch.Config{
-		Transport: settings.Transport, RequestsPerMinute: repliesPerMinute, Authorizer: fetch.Bearer(token), Now: settings.Now, After: settings.After,
+		Transport: transport, RequestsPerMinute: repliesPerMinute, Authorizer: fetch.Bearer(token), Now: settings.Now, After: settings.After,
 	})
 	if err != nil {
 		return nil, err
@@ -198,7 +203,8 @@ func (s *source) Reply(ctx context.Context, reply channel.Reply) (channel.Sent, 
 // explainReply puts what Meta means by a status into a sentence.
 func explainReply(err error) error {
 	status, ok := errors.AsType[*fetch.StatusError](err)
-	if ok && status.Status == http.StatusBadRequest {
+	failure, _ := errors.AsType[*channel.Error](err)
+	if ok && status.Status == http.StatusBadRequest && failure.Reason != ledgerapi.ReasonUnauthorized {
 		return &channel.Error{Reason: ledgerapi.ReasonReplyRefused, Err: status,
 			Message: "WhatsApp refused the message (400): the window of 24 hours has closed, the template is not approved, or the citizen cannot be reached"}
 	}

@@ -30,7 +30,7 @@ func newDesk(t *testing.T, template *v1alpha1.WhatsAppTemplate) *desk {
 	spec.Reply = &v1alpha1.WhatsAppReply{AccessTokenSecretRef: ref("access"), Template: template}
 	d := &desk{
 		rig:   &rig{t: t, clock: channeltest.NewClock(monday), ledger: &channeltest.Ledger{}},
-		graph: &whatsapp.Graph{Token: "EAA-secret", PhoneNumberID: numberID},
+		graph: &whatsapp.Graph{Token: "EAA-secret", AppSecret: secret, PhoneNumberID: numberID},
 	}
 	source, err := Type{}.Open(channeltest.Settings(v1alpha1.ChannelSource{Type: v1alpha1.SourceWhatsApp, WhatsApp: spec}, d.clock,
 		channeltest.Direct{Handler: d.graph}, map[string]string{
@@ -72,6 +72,14 @@ func TestReplyIsTheAnswerThatItsStatusTellsOf(t *testing.T) {
 	}
 }
 
+func TestTheProofIsOfWhicheverAppSecretIsInForce(t *testing.T) {
+	d := newDesk(t, nil)
+	d.graph.AppSecret = older
+	if _, err := d.replier.Reply(t.Context(), d.reply("Petugas menuju lokasi")); err != nil || len(d.graph.Sent()) != 1 {
+		t.Errorf("%d messages, %v", len(d.graph.Sent()), err)
+	}
+}
+
 func TestAfterADayATemplateIsSentOrNothing(t *testing.T) {
 	for name, test := range map[string]struct {
 		after    time.Duration
@@ -108,6 +116,7 @@ func TestRepliesThatCannotBeSent(t *testing.T) {
 		"the text is too long":                {func(_ *desk, r *channel.Reply) { r.Text = strings.Repeat("a", 4097) }, ledgerapi.ReasonReplyRefused, false},
 		"Meta says that the window is closed": {func(d *desk, _ *channel.Reply) { d.graph.CloseWindow(ani) }, ledgerapi.ReasonReplyRefused, false},
 		"the token has been revoked":          {func(d *desk, _ *channel.Reply) { d.graph.Fail(http.StatusUnauthorized) }, ledgerapi.ReasonUnauthorized, false},
+		"the app has another secret":          {func(d *desk, _ *channel.Reply) { d.graph.AppSecret = "other" }, ledgerapi.ReasonUnauthorized, false},
 		"Meta fails, perhaps after it":        {func(d *desk, _ *channel.Reply) { d.graph.Fail(http.StatusInternalServerError) }, ledgerapi.ReasonServerError, true},
 	} {
 		t.Run(name, func(t *testing.T) {

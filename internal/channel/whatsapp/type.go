@@ -67,7 +67,7 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 	}
 	s.endpoint = push.NewEndpoint(maxBody, perSecond, settings.Now)
 	if spec.Reply != nil {
-		if s.sender, err = newSender(spec.Reply, settings); err != nil {
+		if s.sender, err = newSender(spec.Reply, spec.AppSecretSecretRefs, settings); err != nil {
 			return nil, err
 		}
 	}

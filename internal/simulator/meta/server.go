@@ -8,11 +8,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tanggap/tanggap/internal/simulator/whatsapp"
 )
 
 // Object is a JSON object.
@@ -106,7 +109,13 @@ func (s *Server) Fail(status, code int) {
 	s.fail = append(s.fail, failure{status, code})
 }
 
-// Asked are the requests so far: path and query.
+// note remembers a request.
+func (s *Server) note(path string, query url.Values) {
+	query.Del("appsecret_proof")
+	s.asked = append(s.asked, path+"?"+query.Encode())
+}
+
+// Asked are the requests so far: path and query, without the proof.
 func (s *Server) Asked() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,7 +127,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	path, versioned := strings.CutPrefix(r.URL.Path, "/"+s.options.Version+"/")
-	s.asked = append(s.asked, path+"?"+r.URL.RawQuery)
+	s.note(path, r.URL.Query())
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 	for name, value := range s.usage {
 		if value != "" {
@@ -143,9 +152,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			refuse(w, http.StatusBadRequest, 190)
 			return
 		}
+		if !whatsapp.Proven(r, token, s.options.AppSecret) {
+			disprove(w)
+			return
+		}
 		write(w, Object{"data": s.subscriptions()})
 	case token != s.options.Token:
 		refuse(w, http.StatusUnauthorized, 190)
+	case !whatsapp.Proven(r, token, s.options.AppSecret):
+		disprove(w)
 	case r.Method == http.MethodPost:
 		s.answer(w, r, node, edge)
 	default:
@@ -251,6 +266,12 @@ func (s *Server) subscriptions() []any {
 func refuse(w http.ResponseWriter, status, code int) {
 	w.WriteHeader(status)
 	write(w, Object{"error": Object{"message": "Failed, with the words of a citizen in it: banjir", "type": "OAuthException", "code": code, "fbtrace_id": "A0"}})
+}
+
+// disprove is how an app with "Require App Secret" answers to who does not know it.
+func disprove(w http.ResponseWriter) {
+	w.WriteHeader(http.StatusBadRequest)
+	write(w, whatsapp.Unproven())
 }
 
 func write(w http.ResponseWriter, answer Object) {

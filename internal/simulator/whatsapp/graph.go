@@ -11,8 +11,9 @@ import (
 // Graph is the simulated Cloud API that messages are sent by. It is an http.Handler and safe for concurrent
 // use. https://developers.facebook.com/docs/whatsapp/cloud-api/reference/messages
 type Graph struct {
-	// Token is the access token that it wants, PhoneNumberID the number that it sends from.
-	Token, PhoneNumberID string
+	// Token is the access token that it wants, AppSecret what it wants proof of, PhoneNumberID the number that it
+	// sends from.
+	Token, AppSecret, PhoneNumberID string
 
 	mu     sync.Mutex
 	sent   []Outgoing
@@ -70,6 +71,10 @@ func (g *Graph) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Header.Get("Authorization") != "Bearer "+g.Token:
 		graphError(w, http.StatusUnauthorized, 190)
 		return
+	case !Proven(r, g.Token, g.AppSecret):
+		w.WriteHeader(http.StatusBadRequest)
+		_ = json.NewEncoder(w).Encode(Unproven()) // the client went away: nobody is left to tell
+		return
 	case r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/"+g.PhoneNumberID+"/messages"):
 		graphError(w, http.StatusBadRequest, 100)
 		return
@@ -126,4 +131,11 @@ func graphError(w http.ResponseWriter, status, code int) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{
 		"message": "(#" + http.StatusText(status) + ") banjir", "type": "OAuthException", "code": code, "fbtrace_id": "A1b2",
 	}})
+}
+
+// Unproven is what Meta answers, with 400, to a request without the right proof.
+func Unproven() map[string]any {
+	return map[string]any{"error": map[string]any{
+		"message": "Invalid appsecret_proof provided in the API argument", "type": "GraphMethodException", "code": 100, "fbtrace_id": "A0",
+	}}
 }

@@ -139,6 +139,14 @@ func Sign(secret string, body []byte) string {
 	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
 }
 
+// Proven reports whether a request has the proof that an app with "Require App Secret" demands beside the token.
+// https://developers.facebook.com/docs/graph-api/guides/secure-requests
+func Proven(r *http.Request, token, secret string) bool {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(token))
+	return r.URL.Query().Get("appsecret_proof") == hex.EncodeToString(mac.Sum(nil))
+}
+
 // Send delivers a body and tries again until it is acknowledged or the context ends.
 func (s *Sender) Send(ctx context.Context, body []byte) error {
 	backoff := s.Backoff

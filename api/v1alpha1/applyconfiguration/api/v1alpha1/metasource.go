@@ -27,7 +27,8 @@ type MetaSourceApplyConfiguration struct {
 	// instagramAccountID is the id, quoted as a string, of the Instagram professional account.
 	InstagramAccountID *apiv1alpha1.MetaID `json:"instagramAccountID,omitempty"`
 	// appSecretSecretRefs name the keys with the app secret that Meta signs deliveries with
-	// (X-Hub-Signature-256); any may match, so that it can be rotated.
+	// (X-Hub-Signature-256), and that requests to the Graph API prove (appsecret_proof); any may match, so
+	// that it can be rotated.
 	AppSecretSecretRefs []SecretKeyReferenceApplyConfiguration `json:"appSecretSecretRefs,omitempty"`
 	// verifyTokenSecretRef names the key with the token that Meta shows when the webhook is set up.
 	VerifyTokenSecretRef *SecretKeyReferenceApplyConfiguration `json:"verifyTokenSecretRef,omitempty"`

@@ -15,7 +15,7 @@ import (
 // Business app. A delivery is answered with success only once the ledger has its events durably.
 type WhatsAppSourceApplyConfiguration struct {
 	// appSecretSecretRefs name the keys with the app secret that Meta signs deliveries with
-	// (X-Hub-Signature-256); any may match, so that it can be rotated.
+	// (X-Hub-Signature-256), and that replies prove (appsecret_proof); any may match, so that it can be rotated.
 	AppSecretSecretRefs []SecretKeyReferenceApplyConfiguration `json:"appSecretSecretRefs,omitempty"`
 	// verifyTokenSecretRef names the key with the token that Meta shows when the webhook is set up.
 	VerifyTokenSecretRef *SecretKeyReferenceApplyConfiguration `json:"verifyTokenSecretRef,omitempty"`
