@@ -86,6 +86,7 @@ func newCases(b *testing.B, tx store.Tx, n, batch int) error {
 		id := fmt.Sprintf("C-%09d", n+i)
 		events[i] = store.Event{ReceivedAt: at, Pseudonym: []byte(fmt.Sprintf("%016d", n+i)), Event: complaint.Event{
 			Channel: "dsw", CaseID: id, ID: id, Kind: complaint.KindReceived, Actor: complaint.ActorCitizen, OccurredAt: at, Text: text,
+			Attributes: map[string]string{"source": "app", "photo": "1"}, Location: &complaint.Location{Latitude: -6.4, Longitude: 106.8},
 		}}
 		cases[i] = store.Case{
 			CaseKey: events[i].Key(), Status: "Open", ReceivedAt: at, WaitingSince: at, UnansweredSince: at, DueAt: at, NextAt: at.Add(time.Duration(n+i) * time.Second),
@@ -106,8 +107,18 @@ func newCases(b *testing.B, tx store.Tx, n, batch int) error {
 	if err := tx.PutCases(ctx, cases); err != nil {
 		return err
 	}
+	queries := make([]store.ReporterQuery, batch)
+	for i := range queries {
+		queries[i] = store.ReporterQuery{Pseudonym: cases[i].Pseudonym, From: at.Add(-time.Hour), To: at, Limit: 50}
+	}
+	if _, err := tx.ByReporter(ctx, queries); err != nil {
+		return err
+	}
 	if err := tx.AddFigures(ctx, []store.Figures{{Key: "a", Values: [store.FigureColumns]int64{1}}, {Key: "b"}, {Key: "c"}}); err != nil {
 		return err
 	}
-	return tx.PutChannels(ctx, []store.Channel{{Name: "dsw"}})
+	if err := tx.PutChannels(ctx, []store.Channel{{Name: "dsw"}}); err != nil {
+		return err
+	}
+	return tx.PutSetting(ctx, "watch", []byte("{}"))
 }

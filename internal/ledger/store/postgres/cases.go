@@ -64,6 +64,9 @@ func (r *reader) list(condition string, bind func(*args)) ([]scanned, error) {
 	return r.read("SELECT "+caseColumns+" FROM cases c WHERE "+condition, false, bind)
 }
 
+var casesByKey = "SELECT u.n, " + caseColumns + " FROM (SELECT " + numbered("channel, case_id", "integer, text") + `) u
+	CROSS JOIN LATERAL (SELECT * FROM cases c WHERE c.channel = u.channel AND c.case_id = u.case_id LIMIT 1) c`
+
 // find reads the cases of the keys that are there; of is the place of the key.
 func (r *reader) find(keys []complaint.CaseKey) ([]scanned, error) {
 	names := make([]string, 0, 1)
@@ -75,8 +78,7 @@ func (r *reader) find(keys []complaint.CaseKey) ([]scanned, error) {
 	if err := r.findChannels(names); err != nil {
 		return nil, err
 	}
-	return r.read("SELECT u.n, "+caseColumns+` FROM unnest($1::integer[], $2::text[]) WITH ORDINALITY u (channel, case_id, n)
-		CROSS JOIN LATERAL (SELECT * FROM cases c WHERE c.channel = u.channel AND c.case_id = u.case_id LIMIT 1) c`, true, func(a *args) {
+	return r.read(casesByKey, true, func(a *args) {
 		int4s(a, keys, func(k *key) int32 { return r.ids[k.Channel] })
 		texts(a, keys, func(k *key) string { return k.CaseID })
 	})
@@ -184,6 +186,10 @@ func (t *tx) Due(_ context.Context, until time.Time, limit int) ([]store.Case, e
 	return casesOf(rows), err
 }
 
+var unfinalCases = "SELECT " + caseColumns + " FROM (SELECT " + columns("channel, through", "integer, bigint") + `) u
+	CROSS JOIN LATERAL (SELECT * FROM cases c WHERE c.channel = u.channel AND c.unfinal_at IS NOT NULL AND c.unfinal_at <= u.through
+	ORDER BY c.unfinal_at LIMIT $3) c LIMIT $3`
+
 func (r *reader) unfinal(channels []store.Observed, limit int) ([]scanned, error) {
 	names := make([]string, len(channels))
 	for i := range channels {
@@ -192,9 +198,7 @@ func (r *reader) unfinal(channels []store.Observed, limit int) ([]scanned, error
 	err := r.findChannels(names)
 	var rows []scanned
 	if err == nil && len(channels) > 0 {
-		rows, err = r.read("SELECT "+caseColumns+` FROM unnest($1::integer[], $2::bigint[]) u (channel, through)
-			CROSS JOIN LATERAL (SELECT * FROM cases c WHERE c.channel = u.channel AND c.unfinal_at IS NOT NULL AND c.unfinal_at <= u.through
-			ORDER BY c.unfinal_at LIMIT $3) c LIMIT $3`, false, func(a *args) {
+		rows, err = r.read(unfinalCases, false, func(a *args) {
 			int4s(a, channels, func(o *store.Observed) int32 { return r.ids[o.Channel] })
 			int8s(a, channels, func(o *store.Observed) int64 { return o.Through.UnixMicro() })
 			a.int8(int64(limit))
@@ -240,12 +244,11 @@ func (r *reader) Expired(_ context.Context, holds store.Content, closedBefore ti
 }
 
 // byReporter and byReporterUnreceived answer many queries at once.
-const (
-	byReporter = "SELECT u.n, " + caseColumns + ` FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[])
-		WITH ORDINALITY u (pseudonym, since, until, most, n)
+var (
+	byReporter = "SELECT u.n, " + caseColumns + " FROM (SELECT " + numbered("pseudonym, since, until, most", "bytea, bigint, bigint, bigint") + `) u
 		CROSS JOIN LATERAL (SELECT * FROM cases c WHERE c.pseudonym IS NOT NULL AND c.pseudonym = u.pseudonym
 		AND c.received_at >= u.since AND c.received_at < u.until ORDER BY c.received_at DESC LIMIT u.most) c`
-	byReporterUnreceived = "SELECT u.n, " + caseColumns + ` FROM unnest($1::bytea[], $2::bigint[]) WITH ORDINALITY u (pseudonym, most, n)
+	byReporterUnreceived = "SELECT u.n, " + caseColumns + " FROM (SELECT " + numbered("pseudonym, most", "bytea, bigint") + `) u
 		CROSS JOIN LATERAL (SELECT * FROM cases c WHERE c.pseudonym IS NOT NULL AND c.pseudonym = u.pseudonym
 		AND c.received_at IS NULL LIMIT u.most) c`
 )
@@ -287,14 +290,16 @@ func (r *reader) ByReporter(_ context.Context, queries []store.ReporterQuery) ([
 	return found, nil
 }
 
+var oldestUnanswered = "SELECT u.n, c.unanswered_since FROM (SELECT " + numbered("channel", "integer") + `) u
+	CROSS JOIN LATERAL (SELECT unanswered_since FROM cases WHERE channel = u.channel AND unanswered_since IS NOT NULL
+	ORDER BY unanswered_since LIMIT 1) c`
+
 // OldestUnanswered implements store.Reader.
 func (r *reader) OldestUnanswered(_ context.Context, channels []string) ([]time.Time, error) {
 	oldest := make([]time.Time, len(channels))
 	err := r.findChannels(channels)
 	if err == nil && len(channels) > 0 {
-		err = r.query(`SELECT u.n, c.unanswered_since FROM unnest($1::integer[]) WITH ORDINALITY u (channel, n)
-			CROSS JOIN LATERAL (SELECT unanswered_since FROM cases WHERE channel = u.channel AND unanswered_since IS NOT NULL
-			ORDER BY unanswered_since LIMIT 1) c`,
+		err = r.query(oldestUnanswered,
 			func(a *args) { int4s(a, channels, func(name *string) int32 { return r.ids[*name] }) },
 			func(row *row) error {
 				place := row.int8() - 1

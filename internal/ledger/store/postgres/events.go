@@ -14,19 +14,21 @@ const (
 	markCleared
 )
 
+// contentColumns and contentTypes are those of what bindEvents binds after the key and the kind.
 const (
 	contentColumns = "marks, text, attributes, latitude, longitude, pseudonym, handles"
+	contentTypes   = "smallint, text, text, double precision, double precision, bytea, text"
+)
 
-	insertEvents = "INSERT INTO events (channel, id, kind, " + contentColumns + `, case_ref, actor, at, received_at, to_status, into_case)
-	SELECT * FROM unnest($1::integer[], $2::text[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::double precision[],
-	$8::double precision[], $9::bytea[], $10::text[], $11::bigint[], $12::text[], $13::bigint[], $14::bigint[], $15::text[], $16::text[])
-	ON CONFLICT (channel, id) DO NOTHING RETURNING channel, id`
+var (
+	insertEvents = "INSERT INTO events (channel, id, kind, " + contentColumns + ", case_ref, actor, at, received_at, to_status, into_case) SELECT " +
+		columns("", "integer, text, text, "+contentTypes+", bigint, text, bigint, bigint, text, text") +
+		" ON CONFLICT (channel, id) DO NOTHING RETURNING channel, id"
 
 	// Nothing is inserted: only what is there meets the conflict.
 	replaceEvents = "INSERT INTO events (channel, id, kind, " + contentColumns + `, case_ref, actor, at, received_at)
 	SELECT u.*, e.case_ref, e.actor, e.at, e.received_at
-	FROM unnest($1::integer[], $2::text[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::double precision[],
-	$8::double precision[], $9::bytea[], $10::text[]) u (channel, id, kind, ` + contentColumns + `)
+	FROM (SELECT ` + columns("channel, id, kind, "+contentColumns, "integer, text, text, "+contentTypes) + `) u
 	CROSS JOIN LATERAL (SELECT * FROM events e WHERE e.channel = u.channel AND e.id = u.id LIMIT 1) e
 	ON CONFLICT (channel, id) DO UPDATE SET kind = excluded.kind, marks = excluded.marks, text = excluded.text,
 	attributes = excluded.attributes, latitude = excluded.latitude, longitude = excluded.longitude,
@@ -178,6 +180,18 @@ func (t *tx) ReplaceEvents(_ context.Context, events []store.Event) error {
 	return nil
 }
 
+// eventColumns are the place of the case and what readEvent reads.
+const eventColumns = `u.n, e.id, e.kind, e.actor, e.at, e.received_at, e.to_status, e.into_case, e.marks, e.text, e.attributes,
+	e.latitude, e.longitude, e.pseudonym, e.handles`
+
+var (
+	eventsByKey = "SELECT " + eventColumns + " FROM (SELECT " + numbered("channel, case_id", "integer, text") + `) u
+	CROSS JOIN LATERAL (SELECT c.ref FROM cases c WHERE c.channel = u.channel AND c.case_id = u.case_id LIMIT 1) c
+	CROSS JOIN LATERAL (SELECT * FROM events e WHERE e.case_ref = c.ref OFFSET 0) e`
+	eventsByRef = "SELECT " + eventColumns + " FROM (SELECT " + numbered("ref", "bigint") + `) u
+	CROSS JOIN LATERAL (SELECT * FROM events e WHERE e.case_ref = u.ref OFFSET 0) e`
+)
+
 // Events implements store.Reader.
 func (r *reader) Events(_ context.Context, keys []complaint.CaseKey) ([][]store.Event, error) {
 	if len(keys) == 0 {
@@ -190,9 +204,7 @@ func (r *reader) Events(_ context.Context, keys []complaint.CaseKey) ([][]store.
 	if err := r.findChannels(names); err != nil {
 		return nil, fmt.Errorf("reading events: %w", err)
 	}
-	return r.events(keys, `unnest($1::integer[], $2::text[]) WITH ORDINALITY u (channel, case_id, n)
-		CROSS JOIN LATERAL (SELECT c.ref FROM cases c WHERE c.channel = u.channel AND c.case_id = u.case_id LIMIT 1) c
-		CROSS JOIN LATERAL (SELECT * FROM events e WHERE e.case_ref = c.ref OFFSET 0) e`, func(a *args) {
+	return r.events(keys, eventsByKey, func(a *args) {
 		int4s(a, keys, func(k *key) int32 { return r.ids[k.Channel] })
 		texts(a, keys, func(k *key) string { return k.CaseID })
 	})
@@ -206,15 +218,14 @@ func (t *tx) Events(_ context.Context, keys []complaint.CaseKey) ([][]store.Even
 	if err := t.lookup(keys); err != nil {
 		return nil, fmt.Errorf("reading events: %w", err)
 	}
-	return t.events(keys, "unnest($1::bigint[]) WITH ORDINALITY u (ref, n) CROSS JOIN LATERAL (SELECT * FROM events e WHERE e.case_ref = u.ref OFFSET 0) e",
+	return t.events(keys, eventsByRef,
 		func(a *args) { int8s(a, keys, func(k *key) int64 { return t.known[*k].ref }) })
 }
 
-// events reads the events of cases; from has the place of the case as u.n.
-func (r *reader) events(keys []complaint.CaseKey, from string, bind func(*args)) ([][]store.Event, error) {
+// events reads the events of cases by one of the statements.
+func (r *reader) events(keys []complaint.CaseKey, sql string, bind func(*args)) ([][]store.Event, error) {
 	events := make([][]store.Event, len(keys))
-	err := r.query(`SELECT u.n, e.id, e.kind, e.actor, e.at, e.received_at, e.to_status, e.into_case, e.marks, e.text, e.attributes,
-		e.latitude, e.longitude, e.pseudonym, e.handles FROM `+from, bind, func(row *row) error {
+	err := r.query(sql, bind, func(row *row) error {
 		of := row.int8() - 1
 		if of < 0 || of >= int64(len(keys)) {
 			row.fail()
@@ -259,15 +270,17 @@ type caseOfEvent struct {
 	caseID string
 }
 
+var casesByEvent = "SELECT u.n, e.case_ref, c.case_id FROM (SELECT " + numbered("id", "text") + `) u
+	CROSS JOIN LATERAL (SELECT * FROM events e WHERE e.channel = $2 AND e.id = u.id LIMIT 1) e
+	LEFT JOIN LATERAL (SELECT * FROM cases c WHERE c.ref = e.case_ref LIMIT 1) c ON true`
+
 func (r *reader) casesOfEvents(channel string, ids []string) (found []caseOfEvent, err error) {
 	of, err := r.channel(channel)
 	if err != nil || of == 0 || len(ids) == 0 {
 		return nil, err
 	}
-	err = r.query(`SELECT u.n, e.case_ref, c.case_id FROM unnest($2::text[]) WITH ORDINALITY u (id, n)
-		CROSS JOIN LATERAL (SELECT * FROM events e WHERE e.channel = $1 AND e.id = u.id LIMIT 1) e
-		LEFT JOIN LATERAL (SELECT * FROM cases c WHERE c.ref = e.case_ref LIMIT 1) c ON true`,
-		func(a *args) { a.int4(of); texts(a, ids, func(id *string) string { return *id }) },
+	err = r.query(casesByEvent,
+		func(a *args) { texts(a, ids, func(id *string) string { return *id }); a.int4(of) },
 		func(row *row) error {
 			found = append(found, caseOfEvent{row.int8() - 1, row.int8(), row.text()})
 			return nil

@@ -87,8 +87,8 @@ func planned(ctx context.Context) map[string]planStatement {
 			return err
 		}, "c.received_at IS NULL", "cases_reporter"},
 		"the oldest unanswered":     {func(r store.Reader) error { _, err := r.OldestUnanswered(ctx, []string{"dsw"}); return err }, "ORDER BY unanswered_since", "cases_unanswered"},
-		"the cases of events":       {func(r store.Reader) error { _, err := r.CasesOfEvents(ctx, "dsw", []string{"E1"}); return err }, "e.channel = $1 AND e.id = u.id", "events_pkey"},
-		"replies":                   {func(r store.Reader) error { _, err := r.Replies(ctx, "dsw", []string{"R1"}); return err }, "FROM replies p WHERE p.channel = $1", "replies_pkey"},
+		"the cases of events":       {func(r store.Reader) error { _, err := r.CasesOfEvents(ctx, "dsw", []string{"E1"}); return err }, "e.channel = $2 AND e.id = u.id", "events_pkey"},
+		"replies":                   {func(r store.Reader) error { _, err := r.Replies(ctx, "dsw", []string{"R1"}); return err }, "FROM replies p WHERE p.channel = $2", "replies_pkey"},
 		"open replies of a channel": {func(r store.Reader) error { _, err := r.OpenReplies(ctx, "dsw", at, 10); return err }, "(p.channel, p.next_at)", "replies_next_of"},
 		"figures since a revision":  {func(r store.Reader) error { return r.Figures(ctx, 5, func(store.Figures) error { return nil }) }, "FROM figures WHERE", "figures_revision"},
 		"a page": {func(r store.Reader) error {

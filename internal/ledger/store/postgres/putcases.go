@@ -13,19 +13,20 @@ import (
 const (
 	changingColumns = `status, category, department, priority, open, overdue, live, received_at, answered_at, waiting_since,
 	unanswered_since, closed_at, due_at, next_at, unfinal_at, pseudonym, holds, state`
-	changingArrays = `$3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::boolean[], $9::boolean[], $10::bigint[],
-	$11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bytea[],
-	$19::smallint[], $20::bytea[]`
+	changingTypes = `text, text, text, text, boolean, boolean, boolean, bigint, bigint, bigint,
+	bigint, bigint, bigint, bigint, bigint, bytea, smallint, bytea`
+)
 
-	insertCases = "INSERT INTO cases (ref, events, " + changingColumns + `, channel, case_id)
-	SELECT * FROM unnest($1::bigint[], $2::integer[], ` + changingArrays + ", $21::integer[], $22::text[])"
+var (
+	insertCases = "INSERT INTO cases (ref, events, " + changingColumns + ", channel, case_id) SELECT " +
+		columns("", "bigint, integer, "+changingTypes+", integer, text")
 
 	// PostgreSQL itself sees which columns have changed, and leaves the indexes alone when none of theirs has.
 	updateCases = `UPDATE cases c SET events = u.events, status = u.status, category = u.category, department = u.department,
 	priority = u.priority, open = u.open, overdue = u.overdue, live = u.live, received_at = u.received_at,
 	answered_at = u.answered_at, waiting_since = u.waiting_since, unanswered_since = u.unanswered_since, closed_at = u.closed_at,
 	due_at = u.due_at, next_at = u.next_at, unfinal_at = u.unfinal_at, pseudonym = u.pseudonym, holds = u.holds, state = u.state
-	FROM unnest($1::bigint[], $2::integer[], ` + changingArrays + `) u (ref, events, ` + changingColumns + `)
+	FROM (SELECT ` + columns("ref, events, "+changingColumns, "bigint, integer, "+changingTypes) + `) u
 	WHERE c.ref BETWEEN u.ref AND u.ref`
 )
 

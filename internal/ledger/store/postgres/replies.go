@@ -8,14 +8,16 @@ import (
 	"github.com/tanggap/tanggap/internal/ledger/store"
 )
 
+var repliesByID = "SELECT u.n, p.next_at, p.done_at, p.state FROM (SELECT " + numbered("id", "text") + `) u
+	CROSS JOIN LATERAL (SELECT * FROM replies p WHERE p.channel = $2 AND p.id = u.id LIMIT 1) p`
+
 // Replies implements store.Reader.
 func (r *reader) Replies(_ context.Context, channel string, ids []string) ([]*store.Reply, error) {
 	replies := make([]*store.Reply, len(ids))
 	of, err := r.channel(channel)
 	if err == nil && of != 0 && len(ids) > 0 {
-		err = r.query(`SELECT u.n, p.next_at, p.done_at, p.state FROM unnest($2::text[]) WITH ORDINALITY u (id, n)
-			CROSS JOIN LATERAL (SELECT * FROM replies p WHERE p.channel = $1 AND p.id = u.id LIMIT 1) p`,
-			func(a *args) { a.int4(of); texts(a, ids, func(id *string) string { return *id }) },
+		err = r.query(repliesByID,
+			func(a *args) { texts(a, ids, func(id *string) string { return *id }); a.int4(of) },
 			func(row *row) error {
 				place := row.int8() - 1
 				replies[place] = &store.Reply{Channel: channel, ID: ids[place], NextAt: row.time(), DoneAt: row.time(), State: row.bytea()}
@@ -80,8 +82,7 @@ func (r *reader) RepliesAfter(_ context.Context, channel, id string, limit int) 
 	return replies, nil
 }
 
-const putReplies = `INSERT INTO replies (channel, id, next_at, done_at, state)
-	SELECT * FROM unnest($1::integer[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[])
+var putReplies = "INSERT INTO replies (channel, id, next_at, done_at, state) SELECT " + columns("", "integer, text, bigint, bigint, bytea") + `
 	ON CONFLICT (channel, id) DO UPDATE SET next_at = excluded.next_at, done_at = excluded.done_at, state = excluded.state`
 
 // PutReplies implements store.Tx.

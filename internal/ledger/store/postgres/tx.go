@@ -215,9 +215,8 @@ func (t *tx) channelsForInsert(names []string) error {
 	return nil
 }
 
-const addFigures = `INSERT INTO figures AS f (key, revision, v0, v1, v2, v3, v4)
-	SELECT u.key, $2, u.v0, u.v1, u.v2, u.v3, u.v4
-	FROM unnest($1::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) u (key, v0, v1, v2, v3, v4)
+var addFigures = "INSERT INTO figures AS f (key, v0, v1, v2, v3, v4, revision) SELECT " +
+	columns("", "text, bigint, bigint, bigint, bigint, bigint") + `, $7
 	ON CONFLICT (key) DO UPDATE SET revision = excluded.revision, v0 = f.v0 + excluded.v0, v1 = f.v1 + excluded.v1,
 		v2 = f.v2 + excluded.v2, v3 = f.v3 + excluded.v3, v4 = f.v4 + excluded.v4`
 
@@ -231,10 +230,10 @@ func (t *tx) AddFigures(_ context.Context, figures []store.Figures) error {
 	if err == nil {
 		err = t.queue(addFigures, func(a *args) {
 			texts(a, figures, func(f *store.Figures) string { return f.Key })
-			a.int8(t.revision())
 			for column := range store.FigureColumns {
 				int8s(a, figures, func(f *store.Figures) int64 { return f.Values[column] })
 			}
+			a.int8(t.revision())
 		}, nil)
 	}
 	if err != nil {
@@ -243,10 +242,10 @@ func (t *tx) AddFigures(_ context.Context, figures []store.Figures) error {
 	return nil
 }
 
-const putChannels = `UPDATE channels c SET revision = $2, generation = u.generation, observed_through = u.observed_through,
+var putChannels = `UPDATE channels c SET revision = $8, generation = u.generation, observed_through = u.observed_through,
 	last_event_at = u.last_event_at, oldest_unanswered = u.oldest_unanswered, cursor = u.cursor, report = u.report
-	FROM unnest($1::integer[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::bytea[])
-		u (id, generation, observed_through, last_event_at, oldest_unanswered, cursor, report)
+	FROM (SELECT ` + columns("id, generation, observed_through, last_event_at, oldest_unanswered, cursor, report",
+	"integer, bigint, bigint, bigint, bigint, bytea, bytea") + `) u
 	WHERE c.id BETWEEN u.id AND u.id`
 
 // PutChannels implements store.Tx.
@@ -264,13 +263,13 @@ func (t *tx) PutChannels(_ context.Context, channels []store.Channel) error {
 	if err == nil {
 		err = t.queue(putChannels, func(a *args) {
 			int4s(a, channels, func(c *store.Channel) int32 { return t.ids[c.Name] })
-			a.int8(t.revision())
 			int8s(a, channels, func(c *store.Channel) int64 { return c.Generation })
 			times(a, channels, func(c *store.Channel) time.Time { return c.ObservedThrough })
 			times(a, channels, func(c *store.Channel) time.Time { return c.LastEventAt })
 			times(a, channels, func(c *store.Channel) time.Time { return c.OldestUnansweredAt })
 			byteas(a, channels, func(c *store.Channel) []byte { return c.Cursor })
 			byteas(a, channels, func(c *store.Channel) []byte { return c.Report })
+			a.int8(t.revision())
 		}, nil)
 	}
 	if err != nil {
