@@ -16,19 +16,23 @@ const (
 	beginUpdate = "BEGIN ISOLATION LEVEL READ COMMITTED"
 	beginView   = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
-	// settings are set for the transaction and not for the session, so that they hold behind a pooler too.
+	// viewSettings and updateSettings are set for the transaction and not for the session, so that they hold behind a pooler too.
 	//
 	// The plans of prepared statements are made once, maybe while a table is empty or its statistics are
 	// old, and must not become a walk through millions of rows: there is an index for every statement, and
 	// the planner is told to use it. For the same reason rows are looked for in lateral subqueries that are not merged
 	// into their query, or by a range of one value: an equation between two tables lets the planner go through an
-	// index of a small table from its beginning. A process that was stopped, or is behind a broken network, must not hold the
-	// lock that all others wait for. An asynchronous commit is no commit.
-	settings = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+	// index of a small table from its beginning. An asynchronous commit is no commit.
+	//
+	// A process that is frozen, or behind a broken network, must not hold the lock that all others wait for: the server
+	// ends a session that says nothing for so long, and undoes what it had begun. In an Update there are milliseconds
+	// between two statements, and one that was slow all the same begins anew.
+	viewSettings   = commonSettings + `, set_config('idle_in_transaction_session_timeout', '60s', true)`
+	updateSettings = commonSettings + `, set_config('idle_in_transaction_session_timeout', '5s', true)`
+	commonSettings = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
 		set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('enable_sort', 'off', true),
 		set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true),
 		set_config('lock_timeout', '15s', true), set_config('statement_timeout', '30s', true),
-		set_config('idle_in_transaction_session_timeout', '60s', true),
 		CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END`
 
 	selectHead = "SELECT revision, at, last_ref, last_channel FROM ledger WHERE id = 1"
@@ -54,12 +58,12 @@ func (x *exchange) begin(begin string, lock bool) error {
 	if err := x.queue(begin, nil, nil); err != nil {
 		return err
 	}
+	settings, sql := viewSettings, selectHead
+	if lock {
+		settings, sql = updateSettings, lockHead
+	}
 	if err := x.queue(settings, nil, nil); err != nil {
 		return err
-	}
-	sql := selectHead
-	if lock {
-		sql = lockHead
 	}
 	return x.queue(sql, nil, func(r *row) error {
 		found := &head{Head: store.Head{Revision: r.int8(), At: r.time()}, lastRef: r.int8(), lastChannel: r.int4()}
