@@ -89,7 +89,7 @@ bench-large: network postgresql build ## Measure ten million open cases on Postg
 	bin/large $(LARGE_FLAGS)
 
 .PHONY: chaos
-chaos: network postgresql ## Kill processes, fill the disk and cut connections under load (CHAOS_FLAGS), and write docs/benchmarks/chaos.md
+chaos: network postgresql ## Kill and freeze processes, fill the disk and cut connections under load (CHAOS_FLAGS), and write docs/benchmarks/chaos.md
 	go test -count=1 -timeout 2h -v ./test/chaos -args $(CHAOS_FLAGS)
 
 .PHONY: lint

@@ -28,7 +28,7 @@ func TestWhatWasAcknowledgedIsThereOnce(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building the program: %v\n%s", err, out)
 	}
-	kinds := []func(*testing.T) func(*testing.T) storage{embeddedKind, postgresKind}
+	kinds := []func(*testing.T) func(*testing.T) storage{embeddedKind, postgresKind, replicatedKind}
 	results := &results{}
 	for i, kind := range kinds {
 		share := *rounds / len(kinds)
@@ -68,9 +68,7 @@ func embeddedKind(t *testing.T) func(*testing.T) storage {
 // rounds carries out n rounds, counted on from first, so that every fault has its turn.
 func (w *world) rounds(t *testing.T, first, n int, all *results) {
 	t.Helper()
-	faults := commonFaults()
-	// What the storage has of its own comes second, so that a short run has it.
-	faults = slices.Insert(faults, 1, w.storage.faults()...)
+	faults := w.storage.faults()
 	for i := range n {
 		f := faults[(first+i)%len(faults)]
 		acks, retries := w.totals()

@@ -2,11 +2,15 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger"
+	"github.com/tanggap/tanggap/internal/ledger/client"
+	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	"github.com/tanggap/tanggap/internal/ledger/store"
 )
 
@@ -54,7 +58,12 @@ func (w *world) check(ctx context.Context) (count, error) {
 			}
 		}
 	}
-	if err := w.countedByLedger(ctx, c.events); err != nil {
+	for i := range w.replicas {
+		if err := w.countedByLedger(ctx, i, c.events); err != nil {
+			faults = append(faults, err.Error())
+		}
+	}
+	if err := errors.Join(w.watched(ctx, int64(calls(stored, complaint.KindReceived)-calls(stored, complaint.KindAnswered))), w.followed(ctx)); err != nil {
 		faults = append(faults, err.Error())
 	}
 	if len(faults) > 0 {
@@ -64,18 +73,30 @@ func (w *world) check(ctx context.Context) (count, error) {
 	return c, nil
 }
 
-// countedByLedger compares what the ledger itself says with the events that are stored. A worker that was
+// calls are the events of a kind that came by 112.
+func calls(stored map[string]int, kind complaint.Kind) (n int) {
+	for e := range stored {
+		if strings.HasPrefix(e, callChannel+"-") && strings.HasSuffix(e, " "+string(kind)) {
+			n++
+		}
+	}
+	return n
+}
+
+// countedByLedger compares what a ledger itself says with the events that are stored. A worker that was
 // killed may have left it something to do, so that it has a moment.
-func (w *world) countedByLedger(ctx context.Context, events int) error {
+func (w *world) countedByLedger(ctx context.Context, i, events int) error {
 	deadline := time.Now().Add(10 * time.Second)
 	for {
+		summary, err := w.operator(i).Summary(ctx, ledgerapi.Position{}, 0)
+		if err != nil && !client.Retryable(err) {
+			return err
+		}
 		var accepted int64
-		for _, channel := range channels {
-			n, err := w.site.Received(ctx, channel)
-			if err != nil {
-				return err
+		if err == nil {
+			for _, channel := range channels {
+				accepted += summary.Channels[channel].Accepted
 			}
-			accepted += n
 		}
 		if accepted == int64(events) {
 			return nil

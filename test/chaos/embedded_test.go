@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/tanggap/tanggap/internal/ledger/store"
@@ -21,15 +22,19 @@ func newEmbedded(t *testing.T, d *disk) storage {
 
 func (*embedded) name() string { return "embedded" }
 
-func (e *embedded) flags() []string { return []string{"--data", e.dir} }
+func (*embedded) replicas() int { return 1 }
+
+func (e *embedded) flags(int) []string { return []string{"--data", e.dir} }
 
 func (e *embedded) open(context.Context) (store.Store, error) {
 	return sqlite.Open(e.dir, sqlite.Options{Shared: true})
 }
 
 func (e *embedded) faults() []fault {
+	faults := commonFaults()
 	if e.disk == nil {
-		return nil
+		return faults
 	}
-	return []fault{onDisk(e.disk)}
+	// What the storage has of its own comes second, so that a short run has it.
+	return slices.Insert(faults, 1, onDisk(e.disk))
 }

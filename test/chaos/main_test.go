@@ -1,7 +1,7 @@
 // Package chaos tests what is promised whatever fails: an event that was acknowledged is stored once. A
-// worker, a ledger and its database run as processes; while deliveries come in, one of them is killed, the
-// disk fills up or connections are cut, at random moments. After every round the storage is read and
-// recounted.
+// worker, a ledger or two on one database, and the database run as processes; while deliveries come in, one of
+// them is killed or frozen, the disk fills up or connections are cut, at random moments. After every round the
+// storage is read and recounted.
 package chaos
 
 import (
@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	rounds = flag.Int("rounds", 6, "how many faults there are, over all kinds of storage")
+	rounds = flag.Int("rounds", 9, "how many faults there are, over all kinds of storage")
 	seed   = flag.Uint64("seed", 0, "repeats the choices of a run; 0 chooses one")
 	output = flag.String("output", "", "the page to write the table to; none by default")
 )

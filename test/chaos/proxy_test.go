@@ -12,9 +12,10 @@ import (
 type proxy struct {
 	listener net.Listener
 	mu       sync.Mutex
-	target   string
-	broken   bool
-	open     map[net.Conn]bool
+	// target is asked for each connection where it leads to; "" is nowhere.
+	target func() string
+	broken bool
+	open   map[net.Conn]bool
 }
 
 // newProxy listens on a loopback address; the target may be set later.
@@ -24,7 +25,7 @@ func newProxy(t *testing.T, host string) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{listener: listener, open: map[net.Conn]bool{}}
+	p := &proxy{listener: listener, target: func() string { return "" }, open: map[net.Conn]bool{}}
 	var running sync.WaitGroup
 	running.Go(p.run)
 	t.Cleanup(func() {
@@ -37,7 +38,10 @@ func newProxy(t *testing.T, host string) *proxy {
 
 func (p *proxy) address() string { return p.listener.Addr().String() }
 
-func (p *proxy) lead(target string) {
+func (p *proxy) lead(target string) { p.leadTo(func() string { return target }) }
+
+// leadTo lets each connection go where target says then.
+func (p *proxy) leadTo(target func() string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.target = target
@@ -56,7 +60,7 @@ func (p *proxy) run() {
 			_ = client.Close()
 			continue
 		}
-		server, err := net.Dial("tcp", target)
+		server, err := net.Dial("tcp", target())
 		if err != nil {
 			_ = client.Close()
 			continue

@@ -18,7 +18,8 @@ import (
 type sender struct {
 	url, channel, name string
 	random             *rand.Rand
-	began              time.Time // what was received was received before it
+	began              time.Time // what was received was received before it, unless it was a call
+	called             time.Time // when the call came that is under way
 	client             *load.Client
 	serial             int
 	// pending is what was under way when the last run ended.
@@ -28,7 +29,8 @@ type sender struct {
 	// acknowledged are the events that were, as "<case> <kind>"; attempted the cases that ever were sent.
 	acknowledged, attempted map[string]bool
 	acks, retries           int
-	lastAck                 time.Time
+	// heard is when the last delivery was sent that was acknowledged.
+	heard time.Time
 }
 
 // delivery is one body and what it is about.
@@ -75,6 +77,7 @@ func (s *sender) run(ctx context.Context) error {
 
 func (s *sender) received(n int) *delivery {
 	id := fmt.Sprintf("%s-%s-%d", s.channel, s.name, n)
+	s.called = time.Now().UTC().Truncate(time.Second)
 	return s.complaint(id, nil)
 }
 
@@ -84,6 +87,9 @@ func (s *sender) answered(id string) *delivery {
 
 // instant is when a case was received: the same however often it is delivered.
 func (s *sender) instant(id string) time.Time {
+	if s.channel == callChannel {
+		return s.called
+	}
 	sum := 0
 	for _, c := range id {
 		sum = (sum*31 + int(c)) % 86_400
@@ -126,6 +132,7 @@ func (s *sender) deliver(ctx context.Context, d *delivery) (bool, error) {
 			}
 			s.client = c
 		}
+		sent := time.Now()
 		answer, err := s.client.Post(d.body, site.SignatureHeader, site.Sign(d.body))
 		switch {
 		case err != nil:
@@ -133,7 +140,7 @@ func (s *sender) deliver(ctx context.Context, d *delivery) (bool, error) {
 		case answer.Status >= 200 && answer.Status <= 299:
 			s.mu.Lock()
 			s.acks++
-			s.lastAck = time.Now()
+			s.heard = sent
 			for _, e := range d.events {
 				s.acknowledged[e] = true
 			}
@@ -155,11 +162,11 @@ func (s *sender) hangUp() {
 	}
 }
 
-// heardSince reports whether something was acknowledged after the instant.
+// heardSince reports whether something was acknowledged that was sent after the instant.
 func (s *sender) heardSince(at time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.lastAck.After(at)
+	return s.heard.After(at)
 }
 
 // pause waits; false when ctx ended before.

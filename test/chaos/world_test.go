@@ -12,7 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tanggap/tanggap/internal/ledger/client"
 	"github.com/tanggap/tanggap/internal/ledger/store"
+	"github.com/tanggap/tanggap/internal/policy"
+	"github.com/tanggap/tanggap/internal/sla"
 	"github.com/tanggap/tanggap/test/site"
 )
 
@@ -20,7 +23,13 @@ import (
 const patience = 2 * time.Minute
 
 // channels are those that are delivered to.
-var channels = []string{"dsw", "sigap", "112"}
+var channels = []string{"dsw", "sigap", callChannel}
+
+// The channel whose complaints are due soon after they came, and its clock.
+const (
+	callChannel = "112"
+	callClock   = "FirstAnswer"
+)
 
 // sendersPerChannel deliver at once.
 const sendersPerChannel = 4
@@ -28,11 +37,12 @@ const sendersPerChannel = 4
 // storage is one kind of storage: how a ledger is started on it, and what can befall it.
 type storage interface {
 	name() string
-	// flags name the storage to the ledger.
-	flags() []string
+	// replicas is how many ledgers there are on it; flags name it to each of them.
+	replicas() int
+	flags(replica int) []string
 	// open opens it for reading, beside the ledger.
 	open(ctx context.Context) (store.Store, error)
-	// faults are those that the storage has of its own.
+	// faults are those that can befall ledgers on it.
 	faults() []fault
 }
 
@@ -41,17 +51,27 @@ type fault struct {
 	name   string
 	strike func(ctx context.Context, w *world) error
 	mend   func(ctx context.Context, w *world) error
+	// spares says that another replica goes on: deliveries are acknowledged again before it is mended.
+	spares bool
+	// least is how long it lasts at least.
+	least time.Duration
 }
 
-// world is a ledger, a worker and those who deliver. A new one is made now and then, so that reading all
-// of it after every round stays cheap.
+// world is a ledger or its replicas, a worker, those who deliver and those who follow. A new one is made now
+// and then, so that reading all of it after every round stays cheap.
 type world struct {
 	storage storage
 	site    *site.Site
-	// between is the proxy between worker and ledger.
-	between *proxy
-	senders []*sender
-	random  *rand.Rand
+	// between is the address at which the worker finds the ledgers, replicas the proxies behind it, one for
+	// each ledger.
+	between   *proxy
+	replicas  []*proxy
+	senders   []*sender
+	followers []*follower
+	guard     *guard // nil where there is one ledger
+	random    *rand.Rand
+	// struck is the ledger that the last fault has chosen.
+	struck int
 	// outage is how long the last fault kept deliveries from being acknowledged.
 	outage time.Duration
 }
@@ -61,7 +81,7 @@ func newWorld(t *testing.T, tanggap string, s storage, random *rand.Rand) *world
 	w := &world{storage: s, random: random, between: newProxy(t, "127.0.0.1")}
 	var err error
 	w.site, err = site.New(site.Options{
-		Tanggap: tanggap, Dir: t.TempDir(), Storage: s.flags(), Policy: site.Policy(channels...),
+		Tanggap: tanggap, Dir: t.TempDir(), Storage: s.flags(0), Policy: promises(),
 		Channels: site.Channels(channels...), Secrets: site.Secrets(),
 		LedgerURL: "https://" + w.between.address(),
 	})
@@ -75,11 +95,15 @@ func newWorld(t *testing.T, tanggap string, s storage, random *rand.Rand) *world
 	})
 	starting, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if err := w.site.StartLedger(starting); err != nil {
-		t.Fatal(err)
+	for i := range s.replicas() {
+		if err := w.startLedger(starting, i); err != nil {
+			t.Fatal(err)
+		}
+		w.replicas = append(w.replicas, newProxy(t, "127.0.0.1"))
+		w.replicas[i].lead(w.ledger(i).Address("api"))
 	}
-	w.between.lead(w.site.Ledger.Address("api"))
-	if err := errors.Join(w.site.PutPolicy(starting, site.Policy(channels...)), w.site.StartWorker(starting)); err != nil {
+	balance(t, w)
+	if err := errors.Join(w.site.PutPolicy(starting, promises()), w.site.StartWorker(starting)); err != nil {
 		t.Fatal(err)
 	}
 	for _, channel := range channels {
@@ -87,7 +111,55 @@ func newWorld(t *testing.T, tanggap string, s storage, random *rand.Rand) *world
 			w.senders = append(w.senders, newSender(channel, fmt.Sprint(i), random.Uint64()))
 		}
 	}
+	w.follow(t)
+	if s.replicas() > 1 {
+		w.keepGuard(t)
+	}
 	return w
+}
+
+// ledger is the process of a replica.
+func (w *world) ledger(i int) *site.Process {
+	if i == 0 {
+		return w.site.Ledger
+	}
+	return w.site.Replicas[i-1].Process
+}
+
+func (w *world) ledgers() []*site.Process {
+	processes := make([]*site.Process, w.storage.replicas())
+	for i := range processes {
+		processes[i] = w.ledger(i)
+	}
+	return processes
+}
+
+// operator speaks to a replica as the operator does.
+func (w *world) operator(i int) *client.Client {
+	if i == 0 {
+		return w.site.Operator
+	}
+	return w.site.Replicas[i-1].Operator
+}
+
+func (w *world) startLedger(ctx context.Context, i int) error {
+	if i == 0 {
+		return w.site.StartLedger(ctx)
+	}
+	return w.site.StartReplica(ctx, i-1, w.storage.flags(i))
+}
+
+// promises are those of a city; what comes by 112 is to be answered within a second, so that due instants
+// pass while things fail.
+func promises() policy.Document {
+	document := site.Policy(channels...)
+	document.SLAs["call"] = sla.Spec{Rules: []sla.Rule{{Name: "all", Clocks: []sla.Clock{
+		{Name: callClock, Measures: "FirstAnswer", Target: sla.Target{Within: "1s"}},
+	}}}}
+	calls := document.Channels[callChannel]
+	calls.SLA = "call"
+	document.Channels[callChannel] = calls
+	return document.Seal()
 }
 
 // round lets deliveries come in, makes one thing fail, and waits until they come in again.
@@ -113,26 +185,27 @@ func (w *world) fail(ctx context.Context, f fault) error {
 	if err := f.strike(ctx, w); err != nil {
 		return fmt.Errorf("%s: %w", f.name, err)
 	}
-	wait(time.Duration(w.random.IntN(400)) * time.Millisecond)
+	if f.spares {
+		if err := w.heard(ctx, struck); err != nil {
+			return fmt.Errorf("%s, and another ledger goes on: %w", f.name, err)
+		}
+		w.outage = time.Since(struck)
+	}
+	wait(f.least + time.Duration(w.random.IntN(400))*time.Millisecond)
 	if f.mend != nil {
 		if err := f.mend(ctx, w); err != nil {
 			return fmt.Errorf("mending %s: %w", f.name, err)
 		}
 	}
 	mended := time.Now()
-	for _, s := range w.senders {
-		for !s.heardSince(mended) {
-			if time.Since(mended) > patience {
-				return fmt.Errorf("%s: nothing was acknowledged to %s within %s after it was over\n%s\n%s", f.name, s.channel, patience, w.site.Ledger.Tail(), w.site.Worker.Tail())
-			}
-			if !pause(ctx, 5*time.Millisecond) {
-				return ctx.Err()
-			}
-		}
+	if err := w.heard(ctx, mended); err != nil {
+		return fmt.Errorf("%s, and is over: %w", f.name, err)
 	}
-	w.outage = time.Since(struck)
+	if !f.spares {
+		w.outage = time.Since(struck)
+	}
 	wait(time.Duration(w.random.IntN(150)) * time.Millisecond)
-	for _, p := range []*site.Process{w.site.Ledger, w.site.Worker} {
+	for _, p := range append(w.ledgers(), w.site.Worker) {
 		select {
 		case <-p.Ended():
 			return fmt.Errorf("%s: a process ended by itself\n%s", f.name, p.Tail())
@@ -142,24 +215,56 @@ func (w *world) fail(ctx context.Context, f fault) error {
 	return nil
 }
 
-// commonFaults can befall a ledger on any storage.
-func commonFaults() []fault {
-	killLedger := func(_ context.Context, w *world) error { w.site.Ledger.Kill(); return nil }
-	killWorker := func(_ context.Context, w *world) error { w.site.Worker.Kill(); return nil }
-	startLedger := func(ctx context.Context, w *world) error { return w.site.StartLedger(ctx) }
-	startWorker := func(ctx context.Context, w *world) error { return w.site.StartWorker(ctx) }
-	both := func(first, second func(context.Context, *world) error) func(context.Context, *world) error {
-		return func(ctx context.Context, w *world) error { return errors.Join(first(ctx, w), second(ctx, w)) }
+// heard waits until every sender has sent something after the instant, and it was acknowledged.
+func (w *world) heard(ctx context.Context, since time.Time) error {
+	for _, s := range w.senders {
+		for began := time.Now(); !s.heardSince(since); {
+			if time.Since(began) > patience {
+				err := fmt.Errorf("nothing was acknowledged to %s within %s\n%s", s.channel, patience, w.site.Worker.Tail())
+				for _, p := range w.ledgers() {
+					err = fmt.Errorf("%w\n%s", err, p.Tail())
+				}
+				return err
+			}
+			if !pause(ctx, 5*time.Millisecond) {
+				return ctx.Err()
+			}
+		}
 	}
+	return nil
+}
+
+// commonFaults can befall a single ledger on any storage.
+func commonFaults() []fault {
+	startLedger := func(ctx context.Context, w *world) error { return w.startLedger(ctx, 0) }
 	return []fault{
-		{"the ledger is killed", killLedger, startLedger},
-		{"the worker is killed", killWorker, startWorker},
-		{
-			"connections are cut",
-			func(_ context.Context, w *world) error { w.between.cut(); return nil },
-			func(_ context.Context, w *world) error { w.between.restore(); return nil },
-		},
-		{"ledger and worker are killed", both(killLedger, killWorker), both(startLedger, startWorker)},
+		{name: "the ledger is killed", strike: killLedgers, mend: startLedger},
+		{name: "the worker is killed", strike: killWorker, mend: startWorker},
+		cutConnections(),
+		{name: "ledger and worker are killed", strike: both(killLedgers, killWorker), mend: both(startLedger, startWorker)},
+	}
+}
+
+func killLedgers(_ context.Context, w *world) error {
+	for _, p := range w.ledgers() {
+		p.Kill()
+	}
+	return nil
+}
+
+func killWorker(_ context.Context, w *world) error { w.site.Worker.Kill(); return nil }
+
+func startWorker(ctx context.Context, w *world) error { return w.site.StartWorker(ctx) }
+
+func both(first, second func(context.Context, *world) error) func(context.Context, *world) error {
+	return func(ctx context.Context, w *world) error { return errors.Join(first(ctx, w), second(ctx, w)) }
+}
+
+func cutConnections() fault {
+	return fault{
+		name:   "connections are cut",
+		strike: func(_ context.Context, w *world) error { w.between.cut(); return nil },
+		mend:   func(_ context.Context, w *world) error { w.between.restore(); return nil },
 	}
 }
 
@@ -167,13 +272,13 @@ func commonFaults() []fault {
 // may carry it for a while.
 func onDisk(d *disk) fault {
 	return fault{
-		"the disk is full",
-		func(ctx context.Context, w *world) error {
-			before := strings.Count(w.site.Ledger.Log(), "Could not store")
+		name: "the disk is full",
+		strike: func(ctx context.Context, w *world) error {
+			before := w.refusals()
 			if err := d.fill(w.random.Int64N(256 << 10)); err != nil {
 				return err
 			}
-			for full := time.Now(); strings.Count(w.site.Ledger.Log(), "Could not store") == before; {
+			for full := time.Now(); w.refusals() == before; {
 				if time.Since(full) > patience {
 					return errors.New("the ledger did not meet it")
 				}
@@ -183,8 +288,16 @@ func onDisk(d *disk) fault {
 			}
 			return nil
 		},
-		func(context.Context, *world) error { return d.empty() },
+		mend: func(context.Context, *world) error { return d.empty() },
 	}
+}
+
+// refusals is how often ledgers have begun to meet a storage that takes nothing.
+func (w *world) refusals() (n int) {
+	for _, p := range w.ledgers() {
+		n += strings.Count(p.Log(), "Could not store")
+	}
+	return n
 }
 
 // root is the folder of the repository.

@@ -118,6 +118,19 @@ func (p *Process) Kill() {
 	<-p.ended
 }
 
+// Freeze stops the process where it is, as a machine that is suspended does, until Thaw.
+func (p *Process) Freeze() error { return p.signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen process go on.
+func (p *Process) Thaw() error { return p.signal(syscall.SIGCONT) }
+
+func (p *Process) signal(signal syscall.Signal) error {
+	if err := p.command.Process.Signal(signal); err != nil {
+		return fmt.Errorf("sending %s to %s: %w", signal, p.command.Args[1], err)
+	}
+	return nil
+}
+
 // Stop asks the process to end, as a Pod is, and returns when it is gone.
 func (p *Process) Stop() error {
 	select {

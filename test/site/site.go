@@ -1,6 +1,6 @@
-// Package site runs one ledger and one worker as processes of this machine, with the TLS, tokens and
-// policy that the operator would give them and without a cluster: an API server is replaced by a handler
-// that reviews the one token. Benchmarks and tests that kill processes use it.
+// Package site runs one worker and one ledger, or replicas of it, as processes of this machine, with the
+// TLS, tokens and policy that the operator would give them and without a cluster: an API server is replaced
+// by a handler that reviews the one token. Benchmarks and tests that kill processes use it.
 package site
 
 import (
@@ -52,6 +52,8 @@ type Site struct {
 	reviews *httptest.Server
 	// Ledger and Worker are the processes; nil while they are not started.
 	Ledger, Worker *Process
+	// Replicas are further ledgers on the same storage; see StartReplica.
+	Replicas []*Replica
 	// Operator speaks to the ledger as the operator does, AsWorker as the worker.
 	Operator, AsWorker *client.Client
 }
@@ -113,12 +115,7 @@ func (s *Site) Start(ctx context.Context) error {
 
 // StartLedger starts the ledger, at the same address as before, and returns when it is ready.
 func (s *Site) StartLedger(ctx context.Context) error {
-	arguments := append([]string{
-		"ledger", "--listen", s.address(s.Ledger, "api"), "--health-listen", s.address(s.Ledger, "probes"),
-		"--tls-cert", s.Path("ledger.crt"), "--tls-key", s.Path("ledger.key"), "--client-ca", s.Path("ca.crt"),
-		"--pseudonym-key", s.Path("pseudonym"), "--kubeconfig", s.Path("kubeconfig"),
-	}, s.options.Storage...)
-	started, err := s.start(ctx, "ledger", arguments)
+	started, err := s.start(ctx, "ledger", "ledger.log", s.ledgerArguments(s.Ledger, s.options.Storage))
 	if err != nil {
 		return err
 	}
@@ -126,15 +123,30 @@ func (s *Site) StartLedger(ctx context.Context) error {
 	if s.Operator != nil {
 		return nil
 	}
-	base := client.Config{BaseURL: "https://" + started.addresses["api"], TLS: client.TLS{CAFile: s.Path("ca.crt")}}
-	asWorker := base
-	asWorker.TokenFile = s.Path("token")
-	if s.AsWorker, err = client.New(asWorker); err != nil {
+	address := started.addresses["api"]
+	if s.AsWorker, err = client.New(client.Config{
+		BaseURL: "https://" + address, TLS: client.TLS{CAFile: s.Path("ca.crt")}, TokenFile: s.Path("token"),
+	}); err != nil {
 		return err
 	}
-	base.TLS.CertFile, base.TLS.KeyFile = s.Path("operator.crt"), s.Path("operator.key")
-	s.Operator, err = client.New(base)
+	s.Operator, err = s.OperatorAt(address)
 	return err
+}
+
+// ledgerArguments are those of a ledger, which listens where one did before it.
+func (s *Site) ledgerArguments(before *Process, storage []string) []string {
+	return append([]string{
+		"ledger", "--listen", s.address(before, "api"), "--health-listen", s.address(before, "probes"),
+		"--tls-cert", s.Path("ledger.crt"), "--tls-key", s.Path("ledger.key"), "--client-ca", s.Path("ca.crt"),
+		"--pseudonym-key", s.Path("pseudonym"), "--kubeconfig", s.Path("kubeconfig"),
+	}, storage...)
+}
+
+// OperatorAt speaks as the operator does to the ledger at an address, such as that of a proxy.
+func (s *Site) OperatorAt(address string) (*client.Client, error) {
+	return client.New(client.Config{BaseURL: "https://" + address, TLS: client.TLS{
+		CAFile: s.Path("ca.crt"), CertFile: s.Path("operator.crt"), KeyFile: s.Path("operator.key"),
+	}})
 }
 
 // PutPolicy gives the ledger a policy, and tries again while it does not take requests.
@@ -167,7 +179,7 @@ func (s *Site) StartWorker(ctx context.Context) error {
 		"worker", "--config", s.Path("worker.json"), "--credentials-dir", s.Path("secrets"), "--ledger-ca", s.Path("ca.crt"),
 		"--token-file", s.Path("token"), "--listen", s.address(s.Worker, "hooks"), "--health-listen", s.address(s.Worker, "probes"),
 	}
-	s.Worker, err = s.start(ctx, "worker", arguments)
+	s.Worker, err = s.start(ctx, "worker", "worker.log", arguments)
 	return err
 }
 
@@ -188,12 +200,16 @@ func (s *Site) Received(ctx context.Context, channel string) (int64, error) {
 // Close ends the processes; a process that fails to end by itself is killed, which is an error.
 func (s *Site) Close() error {
 	var err error
-	for _, p := range []*Process{s.Worker, s.Ledger} {
+	processes, clients := []*Process{s.Worker, s.Ledger}, []*client.Client{s.Operator, s.AsWorker}
+	for _, r := range s.Replicas {
+		processes, clients = append(processes, r.Process), append(clients, r.Operator)
+	}
+	for _, p := range processes {
 		if p != nil {
 			err = errors.Join(err, p.Stop())
 		}
 	}
-	for _, c := range []*client.Client{s.Operator, s.AsWorker} {
+	for _, c := range clients {
 		if c != nil {
 			c.CloseIdleConnections()
 		}
@@ -210,12 +226,12 @@ func (s *Site) address(before *Process, name string) string {
 	return before.addresses[name]
 }
 
-func (s *Site) start(ctx context.Context, name string, arguments []string) (*Process, error) {
+func (s *Site) start(ctx context.Context, name, log string, arguments []string) (*Process, error) {
 	if s.options.Profile {
 		arguments = append(arguments, "--pprof-listen", s.host+":0")
 	}
 	return startProcess(ctx, command{
-		name: name, program: s.options.Tanggap, arguments: arguments, environment: s.options.Environment, log: s.Path(name + ".log"),
+		name: name, program: s.options.Tanggap, arguments: arguments, environment: s.options.Environment, log: s.Path(log),
 	})
 }
 
