@@ -37,6 +37,12 @@ func sre() *dashboard {
 	l.add(8, 8, graph("Complaints received in an hour", "", perHour, true,
 		line{`sum by (namespace, channel) (increase(tanggap_complaints_received_total{` + inChannel + `}[1h]))`, "{{namespace}}/{{channel}}"}))
 
+	l.row("Replies")
+	l.add(12, 8, graph("Replies that wait", "They wait for the channel's worker, are with it, or are to be tried again.", count, true,
+		line{`max by (namespace, channel) (tanggap_replies_waiting{` + inChannel + `})`, "{{namespace}}/{{channel}}"}))
+	l.add(12, 8, graph("Replies of an hour by outcome", "What is unconfirmed was perhaps sent; a person looks at the platform.", perHour, true,
+		line{`sum by (outcome) (increase(tanggap_replies_total{` + inChannel + `}[1h]))`, "{{outcome}}"}))
+
 	l.row("Promises")
 	const of = `namespace_sla_clock:tanggap_`
 	burn := func(window string) line {

@@ -26,6 +26,8 @@ const (
 	familyError family = "error"
 	// familyCorrection: channel, clock.
 	familyCorrection family = "correction"
+	// familyReply: channel. Its column replyOldest is an instant, and not a count.
+	familyReply family = "reply"
 	// familySpillover: from, to.
 	familySpillover family = "spillover"
 	// familyHistogram: channel, priority, clock, wall or working, place of the bucket, index of the native
@@ -39,6 +41,7 @@ const (
 	clockDueSoon, clockOverdue, clockMet, clockBreached, clockCancelled             = 0, 1, 2, 3, 4
 	channelOpen, channelOverdue, channelBeyond                                      = 0, 1, 2
 	ingestAccepted, ingestDuplicate, ingestRejected, ingestSkipped                  = 0, 1, 2, 3
+	replyWaiting, replyOldest, replySent, replyFailed, replyUnconfirmed             = 0, 1, 2, 3, 4
 	errorCount, correctionCount, spilloverCount, histogramCount, histogramSumMicros = 0, 0, 0, 0, 1
 )
 

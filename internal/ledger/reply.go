@@ -40,6 +40,8 @@ type replyState struct {
 	Text string `json:"text,omitempty"`
 	// Digest tells whether the same is asked for again.
 	Digest []byte `json:"digest"`
+	// Waits says that the figures count it among those that wait; those of earlier versions are not.
+	Waits bool `json:"waits,omitempty"`
 }
 
 var replyID = regexp.MustCompile(fmt.Sprintf(`^[A-Za-z0-9._-]{1,%d}$`, ledgerapi.MaxReplyIDBytes))
@@ -153,11 +155,15 @@ func (t *transaction) putReply(ctx context.Context, channel string, s *replyStat
 	} else {
 		row.NextAt = next
 	}
+	waited := t.countReply(channel, s)
 	var err error
 	if row.State, err = json.Marshal(s); err != nil {
 		return fmt.Errorf("encoding a reply: %w", err)
 	}
-	return t.tx.PutReplies(ctx, []store.Reply{row})
+	if err := t.tx.PutReplies(ctx, []store.Reply{row}); err != nil {
+		return err
+	}
+	return t.noteOldestReply(ctx, channel, s, waited)
 }
 
 // Outbox gives the channel's worker what it has to send, once. It waits for something at most as long as

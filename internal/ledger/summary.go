@@ -166,6 +166,11 @@ func addToChannel(c *ledgerapi.ChannelSummary, k *figureKey, v *values) {
 			c.Corrections = map[string]int64{}
 		}
 		c.Corrections[k.labels[1]] = v[correctionCount]
+	case familyReply:
+		c.Replies = &ledgerapi.ReplySummary{
+			Waiting: v[replyWaiting], Sent: v[replySent], Failed: v[replyFailed], Unconfirmed: v[replyUnconfirmed],
+			OldestWaitingAt: optional(fromMicros(v[replyOldest])),
+		}
 	default: // not of one channel alone
 	}
 }

@@ -46,6 +46,9 @@ func Verify(ctx context.Context, s store.Store, progress func(cases int)) (diffe
 		if err := v.cases(ctx, progress); err != nil {
 			return err
 		}
+		if err := v.replies(ctx); err != nil {
+			return err
+		}
 		v.figures()
 		differences = v.differences
 		return nil
@@ -245,6 +248,9 @@ func recountable(figures tally) tally {
 			if l[3] == wallTime {
 				add(observedTotals, histogramCount, v[histogramCount], l[0], l[2])
 			}
+		case familyReply:
+			out.add(k, replyWaiting, v[replyWaiting])
+			out.add(k, replyOldest, v[replyOldest])
 		case familyIngest:
 			add(familyIngest, ingestAccepted, v[ingestAccepted], l[0])
 		case familyChannel, familyCorrection, familySpillover:

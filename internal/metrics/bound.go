@@ -34,6 +34,11 @@ func Bound(document *policy.Document) map[string]int {
 		} {
 			bound[name]++
 		}
+		if channel.Replies {
+			bound[repliesWaiting]++
+			bound[replyOldestWaiting]++
+			bound[repliesDone] += 3 // sent, failed, unconfirmed
+		}
 		bound[ingestEvents] += 4 // accepted, duplicate, rejected, skipped
 		bound[ingestErrors] += len(ledgerapi.Reasons())
 	}

@@ -63,9 +63,10 @@ func megacity(channels int) Ledger {
 	}
 	for i := range channels {
 		name := fmt.Sprintf("channel-%04d", i)
-		document.Channels[name] = policy.Channel{Type: "rest", SLA: "city", Taxonomy: "all"}
+		document.Channels[name] = policy.Channel{Type: "rest", SLA: "city", Taxonomy: "all", Replies: i%2 == 0}
 		summary.Channels[name] = ledgerapi.ChannelSummary{
 			ReportedAt: ago(time.Second), LastEventAt: ago(time.Second), LastSuccessAt: ago(time.Second), ObservedThrough: ago(time.Second),
+			Replies:            &ledgerapi.ReplySummary{Waiting: 1, OldestWaitingAt: ago(time.Minute)},
 			OldestUnansweredAt: ago(time.Hour), Errors: errors, Corrections: map[string]int64{"first-answer": 1},
 			State: ledgerapi.SourceDisconnected, Reason: ledgerapi.ReasonTimeout,
 		}

@@ -49,6 +49,8 @@ const (
 	WithRunning Absence = "the ledger cannot be read, or the channel is suspended"
 	// WithSource metrics are there, besides, while the worker reports and its source fares ill.
 	WithSource Absence = "the ledger cannot be read, the channel is suspended, its worker has not reported for two minutes, or its source fares well"
+	// WithReplies metrics are of channels that allow replies.
+	WithReplies Absence = "the ledger cannot be read, or the channel allows no replies"
 	// WithCalendar metrics come from a channel's calendar.
 	WithCalendar Absence = "the channel has no calendar, or its specification is not accepted yet"
 	// WithSpec metrics come from the specifications alone.
@@ -83,6 +85,9 @@ const (
 	channelBeyondCoverage   = "tanggap_channel_clocks_beyond_coverage"
 	ingestEvents            = "tanggap_ingest_events_total"
 	ingestErrors            = "tanggap_ingest_errors_total"
+	repliesWaiting          = "tanggap_replies_waiting"
+	replyOldestWaiting      = "tanggap_reply_oldest_waiting_timestamp_seconds"
+	repliesDone             = "tanggap_replies_total"
 	calendarCoversUntil     = "tanggap_calendar_covers_until_timestamp_seconds"
 	channelOpen             = "tanggap_channel_open"
 	channelSourceProblem    = "tanggap_channel_source_problem"
@@ -125,6 +130,9 @@ func Catalogue() []Metric {
 		{channelBeyondCoverage, Gauge, "Open clocks whose due instant lies past the dates that their calendar covers.", channel, Alpha, WithWorker},
 		{ingestEvents, Counter, "Events, by what became of them (accepted, duplicate, rejected, skipped).", []string{"namespace", "channel", "result"}, Stable, WithLedger},
 		{ingestErrors, Counter, "Failures to take complaints in, by reason (a bounded set).", []string{"namespace", "channel", "reason"}, Stable, WithLedger},
+		{repliesWaiting, Gauge, "Replies asked of Tanggap that are not done yet: they wait for the channel's worker, are with it, or are to be tried again. Dry runs are among them.", channel, Alpha, WithReplies},
+		{replyOldestWaiting, Gauge, "When the reply that has waited longest was asked for; not there when none waits.", channel, Alpha, WithReplies},
+		{repliesDone, Counter, "Replies, by what became of them (sent, failed, unconfirmed). One that is found to have been sent after all counts as both; dry runs do not count.", []string{"namespace", "channel", "outcome"}, Alpha, WithReplies},
 		{calendarCoversUntil, Gauge, "The end of the last date for which the calendar's holidays are entered; not there when it is meant to cover all.", []string{"namespace", "calendar"}, Stable, WithSpec},
 		{operatorLeading, Gauge, "Whether this replica of the operator is the one that leads, and so exports everything else.", nil, Alpha, Never},
 		{summaryUp, Gauge, "Whether the ledger has been read within the last five seconds.", ledger, Stable, Never},

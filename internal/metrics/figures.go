@@ -129,12 +129,30 @@ func (e *exposition) channel(name string, view channelView) {
 	e.counter(ingestEvents, c.Duplicate, name, "duplicate")
 	e.counter(ingestEvents, c.Rejected, name, "rejected")
 	e.counter(ingestEvents, c.Skipped, name, "skipped")
+	if e.ledger.Policy.Channels[name].Replies {
+		e.replies(name, c.Replies)
+	}
 	for _, reason := range slices.Sorted(maps.Keys(c.Errors)) {
 		e.counter(ingestErrors, c.Errors[reason], name, string(reason))
 	}
 	for _, clock := range slices.Sorted(maps.Keys(c.Corrections)) {
 		e.counter(slaCorrections, c.Corrections[clock], name, clock)
 	}
+}
+
+// replies are those of a channel that allows them; nil is none yet, whose counters begin at zero so that
+// increase() sees the first.
+func (e *exposition) replies(name string, r *ledgerapi.ReplySummary) {
+	if r == nil {
+		r = &ledgerapi.ReplySummary{}
+	}
+	e.gauge(repliesWaiting, float64(r.Waiting), name)
+	if r.OldestWaitingAt != nil {
+		e.gauge(replyOldestWaiting, seconds(*r.OldestWaitingAt), name)
+	}
+	e.counter(repliesDone, r.Sent, name, "sent")
+	e.counter(repliesDone, r.Failed, name, "failed")
+	e.counter(repliesDone, r.Unconfirmed, name, "unconfirmed")
 }
 
 func (e *exposition) series(s ledgerapi.Series, known bool) {

@@ -81,6 +81,21 @@ type ChannelSummary struct {
 	BeyondCoverage int64 `json:"beyondCoverage,omitempty"`
 	// Corrections counts verdicts that late evidence changed, by clock.
 	Corrections map[string]int64 `json:"corrections,omitempty"`
+	// Replies are those that were asked of the ledger; nil is none yet.
+	Replies *ReplySummary `json:"replies,omitempty"`
+}
+
+// ReplySummary is how the replies of one channel fare.
+type ReplySummary struct {
+	// Waiting are those that are not done, dry runs among them, and OldestWaitingAt is when the first of them was
+	// asked for.
+	Waiting         int64      `json:"waiting"`
+	OldestWaitingAt *time.Time `json:"oldestWaitingAt,omitempty"`
+	// Sent, Failed and Unconfirmed count what became of the others, but not of dry runs. One that is found to have
+	// been sent after all counts twice.
+	Sent        int64 `json:"sent"`
+	Failed      int64 `json:"failed"`
+	Unconfirmed int64 `json:"unconfirmed"`
 }
 
 // Series are the figures of one channel and set of dimensions.
