@@ -56,7 +56,7 @@ type Ledger struct {
 func Open(ctx context.Context, options Options) (*Ledger, error) {
 	l := &Ledger{
 		store: options.Store, pseudonyms: options.Pseudonyms, now: options.Now, log: options.Log,
-		queue: newQueue(), grown: make(chan struct{}),
+		queue: newQueue(), grown: make(chan struct{}), outboxes: outboxes{look: outboxLook},
 		life: rand.Text()[:lifeLetters], shared: !options.Store.Exclusive(), mirror: newMirror(),
 	}
 	if l.now == nil {

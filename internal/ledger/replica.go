@@ -104,6 +104,7 @@ func (l *Ledger) catchUp(ctx context.Context, r store.Reader) error {
 			l.wake()
 		}
 	})
+	l.wakeOutboxes(c)
 	return nil
 }
 

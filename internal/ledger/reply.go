@@ -20,7 +20,7 @@ const (
 	// outboxReplies is how many replies a worker is given at once: it must be done with all of them within
 	// ledgerapi.ReplyPatience.
 	outboxReplies = 4
-	// outboxLook is how often a waiting worker's outbox is looked at for what another replica was given.
+	// outboxLook is how often a waiting worker's outbox is looked at for what is to be tried again.
 	outboxLook = 10 * time.Second
 	// replyAttempts is how long a reply that cannot be sent is tried: later it answers nobody any more.
 	replyAttempts = 24 * time.Hour
@@ -190,7 +190,7 @@ func (l *Ledger) Outbox(ctx context.Context, channel string, wait time.Duration)
 				return ledgerapi.Outbox{Replies: replies}, err
 			}
 		}
-		look := time.NewTimer(outboxLook)
+		look := time.NewTimer(l.outboxes.look)
 		select {
 		case <-woken:
 		case <-look.C:
@@ -367,6 +367,8 @@ func (t *transaction) tidyReplies(ctx context.Context, limit int) (more bool, er
 
 // outboxes wake the workers that wait for replies.
 type outboxes struct {
+	look time.Duration // outboxLook
+
 	mu      sync.Mutex
 	waiting map[string]chan struct{}
 }
@@ -382,6 +384,15 @@ func (o *outboxes) wait(channel string) <-chan struct{} {
 		o.waiting[channel] = make(chan struct{})
 	}
 	return o.waiting[channel]
+}
+
+// wakeOutboxes wakes those who wait for what another replica has taken, which its figures tell.
+func (l *Ledger) wakeOutboxes(c *changes) {
+	for i := range c.figures {
+		if k := decodeKey(c.figures[i].Key); k.family == familyReply {
+			l.outboxes.wake(k.labels[0])
+		}
+	}
 }
 
 func (o *outboxes) wake(channel string) {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"testing"
@@ -103,4 +104,38 @@ func TestRepliesTakenByAnEarlierVersionAreCountedOnceTheyAreHandedOut(t *testing
 	f.wantReplies("Once it is handed out", ledgerapi.ReplySummary{Waiting: 2, OldestWaitingAt: &at})
 	f.done("early", ledgerapi.ReplyResult{State: ledgerapi.ReplyFailed})
 	f.wantReplies("Once it is done", ledgerapi.ReplySummary{Waiting: 1, OldestWaitingAt: &later, Failed: 1})
+}
+
+// TestAWorkerHearsOfWhatAnotherReplicaTook has nothing but the figures of replies tell.
+func TestAWorkerHearsOfWhatAnotherReplicaTook(t *testing.T) {
+	f := testReplicas(t, 2)
+	d := samplePolicy()
+	dsw := d.Channels["dsw"]
+	dsw.Replies = true
+	d.Channels["dsw"] = dsw
+	f.policy(d)
+	f.append("dsw", received("1", monday))
+	other := f.replicas[1].Ledger
+	other.outboxes.look = time.Hour
+	got := make(chan []ledgerapi.OutgoingReply, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for i := range 3 {
+		go func() {
+			box, err := other.Outbox(ctx, "dsw", time.Hour)
+			if err != nil {
+				t.Errorf("Waiting: %v", err)
+			}
+			got <- box.Replies
+		}()
+		eventually(t, "a worker waits at the other replica", func() bool {
+			other.outboxes.mu.Lock()
+			defer other.outboxes.mu.Unlock()
+			return other.outboxes.waiting["dsw"] != nil
+		})
+		f.take(fmt.Sprint("r", i), i == 2)
+		if box := <-got; len(box) != 1 || box[0].ID != fmt.Sprint("r", i) {
+			t.Fatalf("It was given %+v", box)
+		}
+	}
 }
