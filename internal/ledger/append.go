@@ -219,6 +219,9 @@ func (t *transaction) known(ctx context.Context, requests []*request) (map[compl
 		return nil, nil
 	}
 	slices.SortFunc(keys, compareKeys) // one order of locking for all
+	if err := t.expect(ctx, keys, requests); err != nil {
+		return nil, err
+	}
 	rows, err := t.tx.Cases(ctx, keys)
 	if err != nil {
 		return nil, err
@@ -230,6 +233,25 @@ func (t *transaction) known(ctx context.Context, requests []*request) (map[compl
 		}
 	}
 	return known, nil
+}
+
+// expect has a store whose every answer is a round trip away read at once what the requests will ask for.
+func (t *transaction) expect(ctx context.Context, keys []complaint.CaseKey, requests []*request) error {
+	expecter, is := t.tx.Tx.(store.Expecter)
+	if !is {
+		return nil
+	}
+	expected := store.Expected{Cases: keys, Events: make([]store.EventKey, 0, len(keys)), Reporters: make([]store.ReporterQuery, 0, len(keys))}
+	for _, r := range requests {
+		for i := range r.submission.events {
+			e := &r.submission.events[i]
+			expected.Events = append(expected.Events, store.EventKey{Channel: e.Channel, ID: e.ID})
+			if e.Kind == complaint.KindReceived && e.Pseudonym != nil {
+				expected.Reporters = append(expected.Reporters, t.related(e.Pseudonym, r.submission.earlier, e.OccurredAt)...)
+			}
+		}
+	}
+	return expecter.Expect(ctx, expected)
 }
 
 // bound rejects the events of cases that are full.

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"time"
 
 	"github.com/tanggap/tanggap/internal/ledger/store"
 )
@@ -13,20 +14,15 @@ const maxRelated = 50
 // channel that was still unanswered then: the case has spilled over from there. It is counted once a
 // case, from the latest such case.
 func (t *transaction) link(ctx context.Context, opened []*caseState) error {
-	window := t.compiled().Linking.Window
-	if window <= 0 || len(opened) == 0 {
-		return nil
-	}
 	var queries []store.ReporterQuery
 	var asker []*caseState
 	for _, s := range opened {
-		names := append([][]byte{s.row.Pseudonym}, t.earlier[string(s.row.Pseudonym)]...)
-		for _, name := range names {
-			queries = append(queries, store.ReporterQuery{
-				Pseudonym: name, From: s.row.ReceivedAt.Add(-window), To: s.row.ReceivedAt, Limit: maxRelated,
-			})
-			asker = append(asker, s)
+		for _, q := range t.related(s.row.Pseudonym, t.earlier, s.row.ReceivedAt) {
+			queries, asker = append(queries, q), append(asker, s)
 		}
+	}
+	if len(queries) == 0 {
+		return nil
 	}
 	found, err := t.tx.ByReporter(ctx, queries)
 	if err != nil {
@@ -47,4 +43,19 @@ func (t *transaction) link(ctx context.Context, opened []*caseState) error {
 		}
 	}
 	return t.put(ctx, linked)
+}
+
+// related asks for the cases of a reporter that a case received at the instant may have spilled over from;
+// earlier are pseudonyms by earlier keys.
+func (t *transaction) related(pseudonym []byte, earlier map[string][][]byte, received time.Time) []store.ReporterQuery {
+	window := t.compiled().Linking.Window
+	if window <= 0 {
+		return nil
+	}
+	names := append([][]byte{pseudonym}, earlier[string(pseudonym)]...)
+	queries := make([]store.ReporterQuery, len(names))
+	for i, name := range names {
+		queries[i] = store.ReporterQuery{Pseudonym: name, From: received.Add(-window), To: received, Limit: maxRelated}
+	}
+	return queries
 }

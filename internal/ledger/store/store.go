@@ -129,6 +129,23 @@ type Tx interface {
 	Stamp(at time.Time)
 }
 
+// Expecter is an optional part of a Tx; implement it where every question costs a round trip. Expect reads
+// together what the transaction is about to ask for one after the other. It changes no answer.
+type Expecter interface {
+	Expect(ctx context.Context, expected Expected) error
+}
+
+// Expected is what a transaction is about to ask for: Cases, whether events are there in InsertEvents, and
+// ByReporter with exactly these queries.
+type Expected struct {
+	Cases     []complaint.CaseKey
+	Events    []EventKey
+	Reporters []ReporterQuery
+}
+
+// EventKey is the key of an event.
+type EventKey struct{ Channel, ID string }
+
 // MaxCaseEvents is how many events a case can hold at most; InsertEvents of more is an error. The ledger
 // stops long before.
 const MaxCaseEvents = 1 << 20

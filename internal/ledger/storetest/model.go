@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -58,6 +59,9 @@ func (m *model) step(rt *rapid.T, s store.Store, channels []string) {
 	}
 	ctx := context.Background()
 	err := s.Update(ctx, func(tx store.Tx) error {
+		if err := m.expect(rt, tx, channels, events); err != nil {
+			return err
+		}
 		inserted, err := tx.InsertEvents(ctx, events)
 		if err != nil {
 			return err
@@ -89,11 +93,67 @@ func (m *model) step(rt *rapid.T, s store.Store, channels []string) {
 			cases = append(cases, c)
 			m.cases[k] = c
 		}
-		return tx.PutCases(ctx, cases)
+		half := rapid.IntRange(0, len(cases)).Draw(rt, "half")
+		if err := tx.PutCases(ctx, cases[:half]); err != nil {
+			return err
+		}
+		if err := tx.PutCases(ctx, cases[half:]); err != nil {
+			return err
+		}
+		return m.compareReporters(rt, tx, channels)
 	})
 	if err != nil {
 		rt.Fatalf("Updating: %v", err)
 	}
+}
+
+// expect lets a store that wants to know what it will be asked read some of it ahead, which must change nothing.
+func (m *model) expect(rt *rapid.T, tx store.Tx, channels []string, events []store.Event) error {
+	expecter, is := tx.(store.Expecter)
+	if !is || !rapid.Bool().Draw(rt, "expect") {
+		return nil
+	}
+	expected := store.Expected{Reporters: reporterQueries(channels)}
+	for i := range events {
+		if rapid.Bool().Draw(rt, "expect the case") {
+			expected.Cases = append(expected.Cases, events[i].Key())
+		}
+		if rapid.Bool().Draw(rt, "expect the event") {
+			expected.Events = append(expected.Events, store.EventKey{Channel: events[i].Channel, ID: events[i].ID})
+		}
+	}
+	return expecter.Expect(context.Background(), expected)
+}
+
+// reporterQueries ask for the reporter of a history in several windows, and for one of them twice.
+func reporterQueries(channels []string) []store.ReporterQuery {
+	var queries []store.ReporterQuery
+	for _, window := range [][2]int{{0, 5}, {0, 5}, {5, 9}, {2, 3}} {
+		queries = append(queries, store.ReporterQuery{
+			Pseudonym: []byte(channels[0] + "p"), From: instant(window[0]), To: instant(window[1]), Limit: 100,
+		})
+	}
+	return append(queries, store.ReporterQuery{Pseudonym: []byte(channels[0] + "p"), Unreceived: true, Limit: 100})
+}
+
+func (m *model) compareReporters(rt *rapid.T, r store.Reader, channels []string) error {
+	queries := reporterQueries(channels)
+	found, err := r.ByReporter(context.Background(), queries)
+	if err != nil {
+		return err
+	}
+	for i, q := range queries {
+		m.wantSet(rt, fmt.Sprintf("by reporter, query %d", i), found[i], func(c *store.Case) bool {
+			switch {
+			case !bytes.Equal(c.Pseudonym, q.Pseudonym):
+				return false
+			case q.Unreceived:
+				return c.ReceivedAt.IsZero()
+			}
+			return !c.ReceivedAt.IsZero() && !c.ReceivedAt.Before(q.From) && c.ReceivedAt.Before(q.To)
+		})
+	}
+	return nil
 }
 
 func (m *model) compare(rt *rapid.T, s store.Store, channels []string) {
@@ -143,14 +203,7 @@ func (m *model) compare(rt *rapid.T, s store.Store, channels []string) {
 				rt.Errorf("The oldest unanswered of a channel is %v; want %v", oldest[0], want)
 			}
 		}
-		found, err := r.ByReporter(ctx, []store.ReporterQuery{{Pseudonym: []byte(channels[0] + "p"), From: instant(0), To: instant(5), Limit: 100}})
-		if err != nil {
-			return err
-		}
-		m.wantSet(rt, "by reporter", found[0], func(c *store.Case) bool {
-			return c.Pseudonym != nil && !c.ReceivedAt.IsZero() && !c.ReceivedAt.Before(instant(0)) && c.ReceivedAt.Before(instant(5))
-		})
-		return nil
+		return m.compareReporters(rt, r, channels)
 	})
 	if err != nil {
 		rt.Fatalf("Viewing: %v", err)
@@ -175,6 +228,9 @@ func (m *model) wantSet(rt *rapid.T, what string, got []store.Case, take func(*s
 	}
 	set := map[complaint.CaseKey]bool{}
 	for i := range got {
+		if set[got[i].CaseKey] {
+			rt.Errorf("%s: a case is there twice", what)
+		}
 		set[got[i].CaseKey] = true
 	}
 	if diff := gocmp.Diff(want, set); diff != "" {

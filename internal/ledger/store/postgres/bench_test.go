@@ -82,6 +82,8 @@ func newCases(b *testing.B, tx store.Tx, n, batch int) error {
 	events := make([]store.Event, batch)
 	cases := make([]store.Case, batch)
 	keys := make([]complaint.CaseKey, batch)
+	ids := make([]store.EventKey, batch)
+	queries := make([]store.ReporterQuery, batch)
 	for i := range events {
 		id := fmt.Sprintf("C-%09d", n+i)
 		events[i] = store.Event{ReceivedAt: at, Pseudonym: []byte(fmt.Sprintf("%016d", n+i)), Event: complaint.Event{
@@ -93,9 +95,13 @@ func newCases(b *testing.B, tx store.Tx, n, batch int) error {
 			Open: true, Live: true, Pseudonym: events[i].Pseudonym, Holds: store.ContentText, State: make([]byte, 150),
 			Dimensions: complaint.Dimensions{Category: "flood", Department: "dpupr", Priority: "high"},
 		}
-		keys[i] = cases[i].CaseKey
+		keys[i], ids[i] = cases[i].CaseKey, store.EventKey{Channel: "dsw", ID: id}
+		queries[i] = store.ReporterQuery{Pseudonym: cases[i].Pseudonym, From: at.Add(-time.Hour), To: at, Limit: 50}
 	}
 	if _, err := tx.Head(ctx); err != nil {
+		return err
+	}
+	if err := tx.(store.Expecter).Expect(ctx, store.Expected{Cases: keys, Events: ids, Reporters: queries}); err != nil {
 		return err
 	}
 	if _, err := tx.Cases(ctx, keys); err != nil {
@@ -106,10 +112,6 @@ func newCases(b *testing.B, tx store.Tx, n, batch int) error {
 	}
 	if err := tx.PutCases(ctx, cases); err != nil {
 		return err
-	}
-	queries := make([]store.ReporterQuery, batch)
-	for i := range queries {
-		queries[i] = store.ReporterQuery{Pseudonym: cases[i].Pseudonym, From: at.Add(-time.Hour), To: at, Limit: 50}
 	}
 	if _, err := tx.ByReporter(ctx, queries); err != nil {
 		return err

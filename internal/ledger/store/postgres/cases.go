@@ -41,18 +41,27 @@ func scanCase(r *row) scanned {
 	return s
 }
 
-// read reads cases; numbered says that a first column has the place of the query, from 1.
-func (r *reader) read(sql string, numbered bool, bind func(*args)) (cases []scanned, err error) {
-	err = r.query(sql, bind, func(row *row) error {
+// ask queues a statement that reads cases; numbered says that a first column has the place of the query, from
+// 1. The channels of the cases have no names yet.
+func (x *exchange) ask(sql string, numbered bool, bind func(*args), cases *[]scanned) error {
+	return x.queue(sql, bind, func(row *row) error {
 		of := 0
 		if numbered {
 			of = int(row.int8()) - 1
 		}
 		c := scanCase(row)
 		c.of = of
-		cases = append(cases, c)
+		*cases = append(*cases, c)
 		return nil
 	})
+}
+
+// read reads cases as ask does.
+func (r *reader) read(sql string, numbered bool, bind func(*args)) (cases []scanned, err error) {
+	err = r.ask(sql, numbered, bind, &cases)
+	if err == nil {
+		err = r.flush()
+	}
 	if err == nil {
 		err = r.nameChannels(cases)
 	}
@@ -67,21 +76,15 @@ func (r *reader) list(condition string, bind func(*args)) ([]scanned, error) {
 var casesByKey = "SELECT u.n, " + caseColumns + " FROM (SELECT " + numbered("channel, case_id", "integer, text") + `) u
 	CROSS JOIN LATERAL (SELECT * FROM cases c WHERE c.channel = u.channel AND c.case_id = u.case_id LIMIT 1) c`
 
-// find reads the cases of the keys that are there; of is the place of the key.
-func (r *reader) find(keys []complaint.CaseKey) ([]scanned, error) {
-	names := make([]string, 0, 1)
-	for i := range keys {
-		if i == 0 || keys[i].Channel != keys[i-1].Channel {
-			names = append(names, keys[i].Channel)
-		}
+// askCases queues the reading of the cases of keys, whose channels were looked for; of is the place of the key.
+func (x *exchange) askCases(keys []complaint.CaseKey, cases *[]scanned) error {
+	if len(keys) == 0 {
+		return nil
 	}
-	if err := r.findChannels(names); err != nil {
-		return nil, err
-	}
-	return r.read(casesByKey, true, func(a *args) {
-		int4s(a, keys, func(k *key) int32 { return r.ids[k.Channel] })
+	return x.ask(casesByKey, true, func(a *args) {
+		int4s(a, keys, func(k *key) int32 { return x.ids[k.Channel] })
 		texts(a, keys, func(k *key) string { return k.CaseID })
-	})
+	}, cases)
 }
 
 // Cases implements store.Reader.
@@ -90,11 +93,19 @@ func (r *reader) Cases(_ context.Context, keys []complaint.CaseKey) ([]*store.Ca
 	if len(keys) == 0 {
 		return cases, nil
 	}
-	found, err := r.find(keys)
+	var found []scanned
+	err := r.findChannels(channelsOf(keys, nil))
+	if err == nil {
+		err = r.askCases(keys, &found)
+	}
+	if err == nil {
+		err = r.flush()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading cases: %w", err)
 	}
 	for i := range found {
+		found[i].CaseKey = keys[found[i].of]
 		cases[found[i].of] = &found[i].Case
 	}
 	return cases, nil
@@ -115,31 +126,8 @@ func (t *tx) Cases(_ context.Context, keys []complaint.CaseKey) ([]*store.Case, 
 	return cases, nil
 }
 
-// lookup makes the cases of the keys known; one that is not in the database gets the next number, which
-// is used when it is put.
-func (t *tx) lookup(keys []complaint.CaseKey) error {
-	var missing []complaint.CaseKey
-	for _, k := range keys {
-		if t.known[k] == nil {
-			missing = append(missing, k)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	found, err := t.find(missing)
-	if err != nil {
-		return err
-	}
-	t.remember(found)
-	for _, k := range missing {
-		if t.known[k] == nil {
-			t.head.lastRef++
-			t.known[k] = &known{ref: t.head.lastRef}
-		}
-	}
-	return nil
-}
+// lookup makes the cases of the keys known.
+func (t *tx) lookup(keys []complaint.CaseKey) error { return t.expect(store.Expected{Cases: keys}) }
 
 // remember keeps cases that were read, unless they are known.
 func (t *tx) remember(cases []scanned) {
@@ -253,6 +241,16 @@ var (
 		AND c.received_at IS NULL LIMIT u.most) c`
 )
 
+// bindReporters binds queries of which all are Unreceived, or none.
+func bindReporters(a *args, queries []store.ReporterQuery) {
+	byteas(a, queries, func(q *store.ReporterQuery) []byte { return q.Pseudonym })
+	if !queries[0].Unreceived {
+		int8s(a, queries, func(q *store.ReporterQuery) int64 { return q.From.UnixMicro() })
+		int8s(a, queries, func(q *store.ReporterQuery) int64 { return q.To.UnixMicro() })
+	}
+	int8s(a, queries, func(q *store.ReporterQuery) int64 { return int64(q.Limit) })
+}
+
 // ByReporter implements store.Reader.
 func (r *reader) ByReporter(_ context.Context, queries []store.ReporterQuery) ([][]store.Case, error) {
 	found := make([][]store.Case, len(queries))
@@ -271,14 +269,7 @@ func (r *reader) ByReporter(_ context.Context, queries []store.ReporterQuery) ([
 		if unreceived {
 			sql = byReporterUnreceived
 		}
-		rows, err := r.read(sql, true, func(a *args) {
-			byteas(a, some, func(q *store.ReporterQuery) []byte { return q.Pseudonym })
-			if !unreceived {
-				int8s(a, some, func(q *store.ReporterQuery) int64 { return q.From.UnixMicro() })
-				int8s(a, some, func(q *store.ReporterQuery) int64 { return q.To.UnixMicro() })
-			}
-			int8s(a, some, func(q *store.ReporterQuery) int64 { return int64(q.Limit) })
-		})
+		rows, err := r.read(sql, true, func(a *args) { bindReporters(a, some) })
 		if err != nil {
 			return nil, fmt.Errorf("looking for a reporter's cases: %w", err)
 		}

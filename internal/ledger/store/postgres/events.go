@@ -22,8 +22,11 @@ const (
 
 var (
 	insertEvents = "INSERT INTO events (channel, id, kind, " + contentColumns + ", case_ref, actor, at, received_at, to_status, into_case) SELECT " +
-		columns("", "integer, text, text, "+contentTypes+", bigint, text, bigint, bigint, text, text") +
-		" ON CONFLICT (channel, id) DO NOTHING RETURNING channel, id"
+		columns("", "integer, text, text, "+contentTypes+", bigint, text, bigint, bigint, text, text")
+
+	// eventsThere finds the places of events that are there.
+	eventsThere = "SELECT u.n FROM (SELECT " + numbered("channel, id", "integer, text") + `) u
+	CROSS JOIN LATERAL (SELECT FROM events e WHERE e.channel = u.channel AND e.id = u.id LIMIT 1) e`
 
 	// Nothing is inserted: only what is there meets the conflict.
 	replaceEvents = "INSERT INTO events (channel, id, kind, " + contentColumns + `, case_ref, actor, at, received_at)
@@ -55,14 +58,28 @@ func (t *tx) InsertEvents(_ context.Context, events []store.Event) ([]bool, erro
 	return inserted, nil
 }
 
+// insertEvents inserts what is not there. Under the lock of the transaction nobody else inserts between the
+// look and the insertion, so that the server need not look for conflicts; a second row of a key would be an
+// error of the primary key.
 func (t *tx) insertEvents(events []store.Event, inserted []bool) error {
-	rows, cases, err := t.putEvents(events)
+	cases, err := t.lookupEvents(events)
 	if err != nil {
 		return err
 	}
-	// The rows come back in the order in which they were given, without those that were there.
-	next := 0
-	err = t.query(insertEvents, func(a *args) {
+	rows := make([]putEvent, 0, len(events))
+	for i := range events {
+		k := store.EventKey{Channel: events[i].Channel, ID: events[i].ID}
+		if t.there[k] {
+			continue
+		}
+		t.there[k], inserted[i] = true, true
+		cases[i].events++
+		rows = append(rows, putEvent{&events[i], t.ids[events[i].Channel], cases[i].ref})
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return t.queue(insertEvents, func(a *args) {
 		bindEvents(a, rows)
 		int8s(a, rows, func(e *putEvent) int64 { return e.ref })
 		texts(a, rows, func(e *putEvent) string { return string(e.Actor) })
@@ -70,55 +87,30 @@ func (t *tx) insertEvents(events []store.Event, inserted []bool) error {
 		times(a, rows, func(e *putEvent) time.Time { return e.ReceivedAt })
 		optionals(a, rows, func(e *putEvent) string { return string(e.To) })
 		optionals(a, rows, func(e *putEvent) string { return e.Into })
-	}, func(r *row) error {
-		channel, id := r.int4(), r.text()
-		for next < len(rows) && (rows[next].channel != channel || rows[next].ID != id) {
-			next++
-		}
-		if next == len(rows) {
-			return fmt.Errorf("%w: rows came back in another order", store.ErrDamaged)
-		}
-		inserted[next] = true
-		next++
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for i, is := range inserted {
-		if is {
-			cases[i].events++
-		}
-	}
-	return nil
+	}, nil)
 }
 
-// putEvents finds the channels and cases of events.
-func (t *tx) putEvents(events []store.Event) ([]putEvent, []*known, error) {
-	keys := make([]key, len(events))
-	names := make([]string, 0, 1)
+// lookupEvents finds the channels and cases of events, and whether the events are there.
+func (t *tx) lookupEvents(events []store.Event) ([]*known, error) {
+	expected := store.Expected{Cases: make([]key, len(events)), Events: make([]store.EventKey, len(events))}
 	for i := range events {
-		keys[i] = events[i].Key()
-		if i == 0 || events[i].Channel != events[i-1].Channel {
-			names = append(names, events[i].Channel)
-		}
+		expected.Cases[i] = events[i].Key()
+		expected.Events[i] = store.EventKey{Channel: events[i].Channel, ID: events[i].ID}
 	}
-	if err := t.lookup(keys); err != nil {
-		return nil, nil, err
+	if err := t.expect(expected); err != nil {
+		return nil, err
 	}
-	if err := t.channelsForInsert(names); err != nil {
-		return nil, nil, err
+	if err := t.channelsForInsert(channelsOf(nil, expected.Events)); err != nil {
+		return nil, err
 	}
-	rows := make([]putEvent, len(events))
 	cases := make([]*known, len(events))
 	for i := range events {
-		c := t.known[keys[i]]
-		if c.events >= store.MaxCaseEvents {
-			return nil, nil, fmt.Errorf("a case has %d already", c.events)
+		cases[i] = t.known[expected.Cases[i]]
+		if cases[i].events >= store.MaxCaseEvents {
+			return nil, fmt.Errorf("a case has %d already", cases[i].events)
 		}
-		rows[i], cases[i] = putEvent{&events[i], t.ids[events[i].Channel], c.ref}, c
 	}
-	return rows, cases, nil
+	return cases, nil
 }
 
 // bindEvents binds the key, the kind and the content.

@@ -113,7 +113,7 @@ func planned(ctx context.Context) map[string]planStatement {
 			}
 			return t.PutCases(ctx, []store.Case{*found[0]})
 		}, "UPDATE cases", "cases_pkey"},
-		"inserting events":  {func(t store.Tx) error { _, err := t.InsertEvents(ctx, []store.Event{event}); return err }, "INSERT INTO events", "events_pkey"},
+		"inserting events":  {func(t store.Tx) error { _, err := t.InsertEvents(ctx, []store.Event{event}); return err }, "(SELECT FROM events e", "events_pkey"},
 		"replacing events":  {func(t store.Tx) error { return t.ReplaceEvents(ctx, []store.Event{event}) }, "DO UPDATE SET kind", "events_pkey"},
 		"adding figures":    {func(t store.Tx) error { return t.AddFigures(ctx, []store.Figures{{Key: "k1"}}) }, "INSERT INTO figures", "figures_pkey"},
 		"changing channels": {func(t store.Tx) error { return t.PutChannels(ctx, []store.Channel{{Name: "dsw"}}) }, "UPDATE channels", "channels_pkey"},

@@ -90,6 +90,10 @@ func (t *tx) putCases(cases []store.Case) error {
 	}
 	for i := range cases {
 		k := t.known[keys[i]]
+		if k.stored != nil {
+			t.reported(k.stored)
+		}
+		t.reported(&cases[i])
 		stored := cases[i]
 		stored.Events = k.events
 		k.stored = &stored

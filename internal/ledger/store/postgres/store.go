@@ -246,7 +246,7 @@ func (s *Store) attempt(ctx context.Context, f func(store.Tx) error) (_ outcome,
 	defer x.end()
 	defer detach()
 	x.guess = s.guess()
-	t := &tx{reader: reader{x}, known: map[key]*known{}}
+	t := newTx(x)
 	committed := false
 	defer func() {
 		if !committed {

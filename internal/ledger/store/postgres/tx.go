@@ -126,6 +126,12 @@ type tx struct {
 	reader
 	// known are the cases that were read or are new in this transaction.
 	known map[key]*known
+	// there says of events that were looked for, or are new in this transaction, whether they are there.
+	there map[store.EventKey]bool
+	// related are the answers to queries that were read ahead; written are the instants, by pseudonym, of cases
+	// that were put since.
+	related map[reporterKey][]store.Case
+	written map[string][]time.Time
 	// added are the channels that are new in this transaction.
 	added []string
 	// wrote says that there is something to commit; stamp is the instant given to Stamp.
@@ -139,6 +145,13 @@ type known struct {
 	events int
 	// stored is the row as it is in the database, what is queued included; nil for a case that is not there yet.
 	stored *store.Case
+}
+
+func newTx(x *exchange) *tx {
+	return &tx{
+		reader: reader{x}, known: map[key]*known{}, there: map[store.EventKey]bool{},
+		related: map[reporterKey][]store.Case{}, written: map[string][]time.Time{},
+	}
 }
 
 // revision is the transaction's own.
