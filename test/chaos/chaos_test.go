@@ -22,12 +22,7 @@ func TestWhatWasAcknowledgedIsThereOnce(t *testing.T) {
 	}
 	t.Logf("go test ./test/chaos -args -rounds %d -seed %d repeats the choices of this run", *rounds, *seed)
 	random := rand.New(rand.NewPCG(*seed, 0))
-	tanggap := filepath.Join(t.TempDir(), "tanggap")
-	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", tanggap, "./cmd/tanggap")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building the program: %v\n%s", err, out)
-	}
+	tanggap := program(t)
 	kinds := []func(*testing.T) func(*testing.T) storage{embeddedKind, postgresKind, replicatedKind}
 	results := &results{}
 	for i, kind := range kinds {
@@ -56,6 +51,18 @@ func TestWhatWasAcknowledgedIsThereOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// program builds tanggap and is where it is.
+func program(t *testing.T) string {
+	t.Helper()
+	tanggap := filepath.Join(t.TempDir(), "tanggap")
+	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", tanggap, "./cmd/tanggap")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building the program: %v\n%s", err, out)
+	}
+	return tanggap
 }
 
 // embeddedKind makes embedded storages on one small disk.

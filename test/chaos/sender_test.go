@@ -22,6 +22,8 @@ type sender struct {
 	called             time.Time // when the call came that is under way
 	client             *load.Client
 	serial             int
+	// rest is how long it waits at most before it tries again.
+	rest time.Duration
 	// pending is what was under way when the last run ended.
 	pending *delivery
 
@@ -43,7 +45,7 @@ type delivery struct {
 func newSender(channel, name string, seed uint64) *sender {
 	return &sender{
 		channel: channel, name: name, random: rand.New(rand.NewPCG(seed, 1)), began: time.Now().UTC().Truncate(time.Second),
-		acknowledged: map[string]bool{}, attempted: map[string]bool{},
+		acknowledged: map[string]bool{}, attempted: map[string]bool{}, rest: 20 * time.Millisecond,
 	}
 }
 
@@ -121,7 +123,7 @@ func (s *sender) deliver(ctx context.Context, d *delivery) (bool, error) {
 			s.mu.Lock()
 			s.retries++
 			s.mu.Unlock()
-			if !pause(ctx, time.Duration(1+s.random.IntN(20))*time.Millisecond) {
+			if !pause(ctx, time.Millisecond+time.Duration(s.random.Int64N(int64(s.rest)))) {
 				return false, nil
 			}
 		}
@@ -153,6 +155,13 @@ func (s *sender) deliver(ctx context.Context, d *delivery) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// counts are how many deliveries were acknowledged, and how many tries were in vain.
+func (s *sender) counts() (acks, retries int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.acks, s.retries
 }
 
 func (s *sender) hangUp() {

@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -120,7 +121,7 @@ func (w *world) overdue(ctx context.Context, i int, want int64) error {
 			}
 		}
 		if time.Since(began) > patience {
-			return fmt.Errorf("a ledger says %d are overdue, of %d that are (%w)", n, want, err)
+			return errors.Join(fmt.Errorf("a ledger says that %d are overdue, of %d that are", n, want), err)
 		}
 		if !pause(ctx, 20*time.Millisecond) {
 			return ctx.Err()

@@ -164,18 +164,23 @@ func promises() policy.Document {
 
 // round lets deliveries come in, makes one thing fail, and waits until they come in again.
 func (w *world) round(ctx context.Context, f fault) error {
+	return w.delivering(ctx, func() error { return w.fail(ctx, f) })
+}
+
+// delivering lets deliveries come in until do returns.
+func (w *world) delivering(ctx context.Context, do func() error) error {
 	for _, s := range w.senders {
 		s.url = w.site.Hook(s.channel)
 	}
-	delivering, stop := context.WithCancel(ctx)
+	running, stop := context.WithCancel(ctx)
 	errs := make([]error, len(w.senders)+1)
-	var running sync.WaitGroup
+	var senders sync.WaitGroup
 	for i, s := range w.senders {
-		running.Go(func() { errs[i] = s.run(delivering) })
+		senders.Go(func() { errs[i] = s.run(running) })
 	}
-	errs[len(w.senders)] = w.fail(ctx, f)
+	errs[len(w.senders)] = do()
 	stop()
-	running.Wait()
+	senders.Wait()
 	return errors.Join(errs...)
 }
 
