@@ -37,6 +37,8 @@ func (l *Ledger) Append(ctx context.Context, channel string, in ledgerapi.Append
 		return ledgerapi.AppendResponse{}, refuse(Forbidden, "the channel is suspended")
 	case len(in.Events) > ledgerapi.MaxBatchEvents:
 		return ledgerapi.AppendResponse{}, refuse(Invalid, "events: has %d entries, at most %d are allowed", len(in.Events), ledgerapi.MaxBatchEvents)
+	case len(in.Returned) > ledgerapi.MaxBatchEvents:
+		return ledgerapi.AppendResponse{}, refuse(Invalid, "returned: has %d entries, at most %d are allowed", len(in.Returned), ledgerapi.MaxBatchEvents)
 	case len(in.Cursor) > ledgerapi.MaxCursorBytes:
 		return ledgerapi.AppendResponse{}, refuse(Invalid, "cursor: has %d bytes, at most %d are allowed", len(in.Cursor), ledgerapi.MaxCursorBytes)
 	case in.Cursor != nil && !json.Valid(in.Cursor):
@@ -68,6 +70,9 @@ func (l *Ledger) Append(ctx context.Context, channel string, in ledgerapi.Append
 		r.bytes += weight(&e)
 	}
 	r.events = len(s.events)
+	if len(in.Returned) > 0 {
+		r.job = func(ctx context.Context, t *transaction) error { return t.returnReplies(ctx, channel, in.Returned) }
+	}
 	if err := l.do(ctx, r); err != nil {
 		return ledgerapi.AppendResponse{}, err
 	}

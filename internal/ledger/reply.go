@@ -344,6 +344,39 @@ func (t *transaction) noteReply(ctx context.Context, channel, id string, in ledg
 	return t.putReply(ctx, channel, &s, t.at.Add(wait))
 }
 
+// returnReplies notes that replies which were sent did not reach the citizens. Their answers stay: that the city
+// answered is a fact, and a clock that has stopped does not run again.
+func (t *transaction) returnReplies(ctx context.Context, channel string, returned []ledgerapi.ReturnedReply) error {
+	why := make(map[string]string, len(returned))
+	for i := range returned {
+		why[returned[i].Event] = returned[i].Message
+	}
+	for after := ""; ; {
+		replies, err := t.tx.RepliesAfter(ctx, channel, after, maxRepliesSeen)
+		if err != nil {
+			return err
+		}
+		for i := range replies {
+			after = replies[i].ID
+			s, err := readReply(&replies[i])
+			if err != nil {
+				return err
+			}
+			message, came := why[s.Event]
+			if !came || s.State != ledgerapi.ReplySent {
+				continue
+			}
+			s.State, s.Reason, s.Message = ledgerapi.ReplyFailed, ledgerapi.ReasonReplyRefused, cut(message, maxReplyMessage)
+			if err := t.putReply(ctx, channel, &s, time.Time{}); err != nil {
+				return err
+			}
+		}
+		if len(replies) < maxRepliesSeen {
+			return nil
+		}
+	}
+}
+
 // tidyReplies ends what no worker comes for and forgets what was done long ago.
 func (t *transaction) tidyReplies(ctx context.Context, limit int) (more bool, err error) {
 	open, err := t.tx.OpenReplies(ctx, "", t.at, limit)

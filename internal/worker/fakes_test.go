@@ -53,6 +53,7 @@ type fakeLedger struct {
 	mu         sync.Mutex
 	requests   int
 	appends    [][]string // identifiers of the events of each append that was carried out
+	returned   []string   // events of replies that came back
 	events     map[string]map[string]complaint.Event
 	cursors    map[string]json.RawMessage
 	generation map[string]int64
@@ -135,6 +136,9 @@ func (l *fakeLedger) store(channelName string, request ledgerapi.AppendRequest) 
 	if known == nil {
 		known = map[string]complaint.Event{}
 		l.events[channelName] = known
+	}
+	for i := range request.Returned {
+		l.returned = append(l.returned, request.Returned[i].Event)
 	}
 	var ids []string
 	for i := range request.Events {

@@ -370,6 +370,26 @@ func TestALargeBatchIsSplitAndItsPositionComesLast(t *testing.T) {
 	})
 }
 
+func TestRepliesThatCameBackGoWithThePosition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
+		events := make([]complaint.Event, ledgerapi.MaxBatchEvents+1)
+		for i := range events {
+			events[i] = received(i, present())
+		}
+		ledger := newFakeLedger()
+		options := optionsOf(ledger, opens(pollType, batchPoller(
+			channel.Batch{Events: events, Returned: []ledgerapi.ReturnedReply{{Event: "platform/1"}}, Cursor: json.RawMessage(`"all"`)},
+			channel.Batch{Returned: []ledgerapi.ReturnedReply{{Event: "platform/2"}}},
+		)))
+		start(t, configOf("dsw:poll"), options)
+		after(2 * time.Minute)
+		if diff := cmp.Diff([]string{"platform/1", "platform/2"}, ledger.returned); diff != "" || len(ledger.appends) != 3 {
+			t.Errorf("in %d requests came back (-want +got):\n%s", len(ledger.appends), diff)
+		}
+	})
+}
+
 func TestEventsThatBreakARuleAreCountedAndTheOthersKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		beginAtPresent()

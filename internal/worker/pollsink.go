@@ -45,7 +45,7 @@ func (s *pollSink) Append(ctx context.Context, batch channel.Batch) error {
 	for _, r := range refused {
 		s.tracker.reject(ledgerapi.ReasonInvalidEvent, r.message, 1)
 	}
-	if len(events) == 0 && batch.Cursor == nil && batch.ObservedThrough == nil {
+	if len(events) == 0 && len(batch.Returned) == 0 && batch.Cursor == nil && batch.ObservedThrough == nil {
 		s.tracker.skip(batch.Skipped)
 		return nil
 	}
@@ -53,7 +53,7 @@ func (s *pollSink) Append(ctx context.Context, batch channel.Batch) error {
 	for i, piece := range pieces {
 		request := ledgerapi.AppendRequest{Events: piece}
 		if i == len(pieces)-1 {
-			request.Cursor, request.ObservedThrough = batch.Cursor, batch.ObservedThrough
+			request.Returned, request.Cursor, request.ObservedThrough = batch.Returned, batch.Cursor, batch.ObservedThrough
 			if s.position == nil {
 				return &channel.Error{Reason: ledgerapi.ReasonLedgerUnavailable, Message: "the position has been lost to another worker"}
 			}

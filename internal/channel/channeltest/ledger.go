@@ -31,6 +31,7 @@ type Ledger struct {
 	mu       sync.Mutex
 	events   map[string]complaint.Event
 	order    []string
+	returned []ledgerapi.ReturnedReply
 	cursor   json.RawMessage
 	through  *time.Time
 	problems map[ledgerapi.Reason]int
@@ -72,6 +73,7 @@ func (l *Ledger) Append(ctx context.Context, batch channel.Batch) error {
 		}
 	}
 	l.skipped += batch.Skipped
+	l.returned = append(l.returned, batch.Returned...)
 	if batch.Cursor != nil {
 		l.cursor = batch.Cursor
 	}
@@ -111,6 +113,13 @@ func (l *Ledger) IDs() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Sorted(maps.Keys(l.events))
+}
+
+// Returned are the replies that did not reach the citizen.
+func (l *Ledger) Returned() []ledgerapi.ReturnedReply {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.returned)
 }
 
 // Cursor is the saved cursor; nil before the first.

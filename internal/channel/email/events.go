@@ -41,6 +41,7 @@ type translator struct {
 // result is what messages come to.
 type result struct {
 	events   []complaint.Event
+	returned []ledgerapi.ReturnedReply
 	problems []problem
 }
 
@@ -60,6 +61,9 @@ func (t *translator) translate(r *result, raw []byte, at time.Time, sent bool) {
 		return
 	}
 	if l.automatic() {
+		if !sent {
+			t.bounced(r, raw)
+		}
 		return
 	}
 	from := l.sender()
@@ -103,6 +107,9 @@ func (t *translator) answers(l *letter) bool {
 	return slices.ContainsFunc(l.recipients(), func(to string) bool { return !t.staff(to) })
 }
 
+// report is the type of a message by which a mail server tells of another one.
+const report = "multipart/report"
+
 // automatic reports whether a machine wrote a message: an answer of absence, a bounce, a list.
 func (l *letter) automatic() bool {
 	first := func(name string) string {
@@ -122,8 +129,11 @@ func (l *letter) automatic() bool {
 			return true
 		}
 	}
+	if strings.HasPrefix(l.sender(), "mailer-daemon@") { // as some say who write no report
+		return true
+	}
 	kind, _, _ := l.header.ContentType()
-	return kind == "multipart/report" || l.header.Has("Return-Path") && strings.TrimSpace(l.header.Get("Return-Path")) == "<>"
+	return kind == report || l.header.Has("Return-Path") && strings.TrimSpace(l.header.Get("Return-Path")) == "<>"
 }
 
 // named is the case that a subject names; "" for none.

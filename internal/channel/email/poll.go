@@ -102,7 +102,7 @@ func (s *source) read(ctx context.Context, c *cursor, started time.Time, sink ch
 		for _, m := range page {
 			m.feed.position.Last = max(m.feed.position.Last, m.uid)
 		}
-		batch.Events, batch.Cursor = r.events, c.encode()
+		batch.Events, batch.Returned, batch.Cursor = r.events, r.returned, c.encode()
 		if err := sink.Append(ctx, batch); err != nil {
 			return err
 		}

@@ -46,6 +46,8 @@ const (
 type AppendRequest struct {
 	// Events all belong to the channel of the request's path.
 	Events []complaint.Event `json:"events,omitempty"`
+	// Returned are replies that were sent and did not reach the citizen, at most MaxBatchEvents.
+	Returned []ReturnedReply `json:"returned,omitempty"`
 	// Cursor replaces the channel's cursor; nil leaves it.
 	Cursor json.RawMessage `json:"cursor,omitempty"`
 	// PreviousGeneration guards the cursor against a second worker: a Cursor is stored only if the

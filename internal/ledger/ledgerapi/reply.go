@@ -40,7 +40,7 @@ const (
 	ReplySent ReplyState = "Sent"
 	// ReplyChecked would have been sent, were it not a dry run.
 	ReplyChecked ReplyState = "Checked"
-	// ReplyFailed was not sent and will not be.
+	// ReplyFailed was not sent and will not be, or it came back.
 	ReplyFailed ReplyState = "Failed"
 	// ReplyUnconfirmed may have been sent: the worker or the platform did not say. It is not sent again, as a
 	// person can look and a machine cannot.
@@ -103,4 +103,12 @@ type ReplyResult struct {
 	At    time.Time `json:"at,omitzero"`
 	// RetryAfterSeconds is how long the platform asked to be left alone; of a ReplyPending.
 	RetryAfterSeconds int64 `json:"retryAfterSeconds,omitempty"`
+}
+
+// ReturnedReply is a reply that was sent and, as the platform says later, did not reach the citizen.
+type ReturnedReply struct {
+	// Event is the identifier of the answer in its case.
+	Event string `json:"event"`
+	// Message is one sentence for people that says why, without content or anybody's address.
+	Message string `json:"message"`
 }

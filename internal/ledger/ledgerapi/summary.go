@@ -92,7 +92,7 @@ type ReplySummary struct {
 	Waiting         int64      `json:"waiting"`
 	OldestWaitingAt *time.Time `json:"oldestWaitingAt,omitempty"`
 	// Sent, Failed and Unconfirmed count what became of the others, but not of dry runs. One that is found to have
-	// been sent after all counts twice.
+	// been sent after all, or that came back, counts twice.
 	Sent        int64 `json:"sent"`
 	Failed      int64 `json:"failed"`
 	Unconfirmed int64 `json:"unconfirmed"`
