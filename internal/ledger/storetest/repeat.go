@@ -1,6 +1,9 @@
 package storetest
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tanggap/tanggap/internal/complaint"
@@ -89,4 +92,71 @@ func repeatsCount(h harness) {
 		}
 		return err
 	})
+}
+
+// manyRepeatsCount mixes, in more events than one statement takes, what is new with what is there and with
+// what the slice has twice, under its case or another one.
+func manyRepeatsCount(h harness) {
+	t := h.t
+	s := opened(t, h.open)
+	made := func(n int) store.Event { return event("dsw", fmt.Sprintf("C%03d", n/3), fmt.Sprintf("E%03d", n), n%60) }
+	insert := func(events []store.Event) (inserted []bool) {
+		update(t, s, func(tx store.Tx) (err error) {
+			if inserted, err = tx.InsertEvents(t.Context(), events); err != nil {
+				return err
+			}
+			var cases []store.Case
+			for i := range events {
+				cases = append(cases, openCase("dsw", events[i].CaseID))
+			}
+			return tx.PutCases(t.Context(), cases)
+		})
+		return inserted
+	}
+	var before, events []store.Event
+	for n := 0; n < 300; n += 4 {
+		before = append(before, made(n))
+	}
+	var want []bool
+	for n := range 300 {
+		elsewhere := made(n)
+		elsewhere.CaseID = made((n + 7) % 300).CaseID
+		events = append(events, made(n), elsewhere)
+		want = append(want, n%4 != 0, false)
+	}
+	insert(before)
+	if diff := cmp.Diff(want, insert(events)); diff != "" {
+		t.Errorf("What was new (-want +got):\n%s", diff)
+	}
+	var keys []complaint.CaseKey
+	for n := 0; n < 300; n += 3 {
+		e := made(n)
+		keys = append(keys, e.Key())
+	}
+	for i, events := range eventsOf(t, s, keys...) {
+		var ids []string
+		for j := range events {
+			ids = append(ids, events[j].ID)
+		}
+		slices.Sort(ids)
+		if diff := cmp.Diff([]string{made(3 * i).ID, made(3*i + 1).ID, made(3*i + 2).ID}, ids); diff != "" {
+			t.Errorf("The events of case %d (-want +got):\n%s", i, diff)
+		}
+	}
+	view(t, s, func(r store.Reader) error {
+		cases, err := r.Cases(t.Context(), keys)
+		for i, c := range cases {
+			if c == nil || c.Events != 3 {
+				t.Errorf("Case %d is %+v; want it with 3 events", i, c)
+			}
+		}
+		return err
+	})
+	// The places of a case are without gaps: what comes next has one that is free.
+	for n := range 300 {
+		events[n] = event("dsw", made(n).CaseID, fmt.Sprintf("F%03d", n), 0)
+	}
+	if inserted := insert(events[:300]); slices.Contains(inserted, false) {
+		t.Error("An event that came later was not taken")
+	}
 }

@@ -49,6 +49,7 @@ func Run(t *testing.T, factory Factory) {
 		"a large event and a large batch are taken":                largeOnesAreTaken,
 		"a random history equals a model":                          equalsModel,
 		"of several rows with one key the last counts":             repeatsCount,
+		"of many repeated events the first of each counts":         manyRepeatsCount,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,9 +1,11 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -168,57 +170,89 @@ func (r reader) OldestUnanswered(_ context.Context, channels []string) ([]time.T
 	return oldest, nil
 }
 
-// PutCases implements store.Tx.
+// PutCases implements store.Tx. New cases are inserted by many, in the order of their numbers, which is that
+// in which they were looked up.
 func (t *tx) PutCases(_ context.Context, cases []store.Case) error {
 	t.wrote = t.wrote || len(cases) > 0
-	for i := range cases {
-		c := &cases[i]
+	stored := slices.Clone(cases)
+	var added []newCase
+	for i := range stored {
+		c := &stored[i]
 		k, err := t.lookup(c.CaseKey)
-		if err == nil && k.stored == nil {
-			err = t.insertCase(c, k)
-		} else if err == nil {
-			err = t.updateCase(c, k)
-		}
 		if err != nil {
 			return fmt.Errorf("writing cases: %w", err)
 		}
-		stored := *c
-		stored.Events = int(k.events)
-		k.stored = &stored
+		c.Events = int(k.events)
+		if k.stored == nil {
+			added = append(added, newCase{c, k.ref})
+		} else if err := t.updateStored(c, k, &added); err != nil {
+			return fmt.Errorf("writing cases: %w", err)
+		}
+		k.stored = c
+	}
+	if err := t.insertCases(added); err != nil {
+		return fmt.Errorf("writing cases: %w", err)
 	}
 	return nil
 }
 
-func (t *tx) insertCase(c *store.Case, k *known) error {
-	channel, err := t.channelForInsert(c.Channel)
-	if err != nil {
+// newCase is a case that is to be inserted.
+type newCase struct {
+	*store.Case
+	ref int64
+}
+
+// updateStored updates a case, and before it inserts those that were added: the case may be one of them.
+func (t *tx) updateStored(c *store.Case, k *known, added *[]newCase) error {
+	if err := t.insertCases(*added); err != nil {
 		return err
 	}
-	return t.query("INSERT INTO cases (ref, "+caseColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		func(b *binder) {
-			b.int(k.ref)
-			b.int(channel)
-			b.text(c.CaseID)
-			b.text(c.Status)
-			b.text(c.Category)
-			b.text(c.Department)
-			b.text(c.Priority)
-			b.bool(c.Open)
-			b.bool(c.Overdue)
-			b.bool(c.Live)
-			b.time(c.ReceivedAt)
-			b.time(c.AnsweredAt)
-			b.time(c.WaitingSince)
-			b.time(c.UnansweredSince)
-			b.time(c.ClosedAt)
-			b.time(c.DueAt)
-			b.time(c.NextAt)
-			b.time(c.UnfinalAt)
-			b.blob(c.Pseudonym)
-			b.int(int64(c.Holds))
-			b.blob(c.State)
-			b.int(k.events)
+	*added = (*added)[:0]
+	return t.updateCase(c, k)
+}
+
+var insertCase = newRows("INSERT OR FAIL INTO cases (ref, "+caseColumns+") VALUES ", 22, "")
+
+func (t *tx) insertCases(cases []newCase) error {
+	slices.SortFunc(cases, func(a, b newCase) int { return cmp.Compare(a.ref, b.ref) })
+	for i := range cases {
+		// Binding makes no channel of its own.
+		if _, err := t.channelForInsert(cases[i].Channel); err != nil {
+			return err
+		}
+	}
+	return insertCase.each(len(cases), func(sql string, from, to int) error {
+		return t.query(sql, func(b *binder) {
+			for i := from; i < to; i++ {
+				t.bindCase(b, &cases[i])
+			}
 		}, nil)
+	})
+}
+
+func (t *tx) bindCase(b *binder, c *newCase) {
+	b.int(c.ref)
+	b.int(t.ids[c.Channel])
+	b.text(c.CaseID)
+	b.text(c.Status)
+	b.text(c.Category)
+	b.text(c.Department)
+	b.text(c.Priority)
+	b.bool(c.Open)
+	b.bool(c.Overdue)
+	b.bool(c.Live)
+	b.time(c.ReceivedAt)
+	b.time(c.AnsweredAt)
+	b.time(c.WaitingSince)
+	b.time(c.UnansweredSince)
+	b.time(c.ClosedAt)
+	b.time(c.DueAt)
+	b.time(c.NextAt)
+	b.time(c.UnfinalAt)
+	b.blob(c.Pseudonym)
+	b.int(int64(c.Holds))
+	b.blob(c.State)
+	b.int(int64(c.Events))
 }
 
 // indexed is a group of columns that stand in an index. SQLite rewrites the entries of every index

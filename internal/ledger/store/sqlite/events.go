@@ -1,8 +1,10 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/store"
@@ -16,48 +18,119 @@ const (
 	markCleared
 )
 
-const insertEvent = `INSERT INTO events (seq, channel, id, kind, actor, at, received_at, to_status, into_case,
-	marks, text, attributes, latitude, longitude, pseudonym, handles)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (channel, id) DO NOTHING`
+// insertEvent stops at an error without undoing what it did, for which SQLite would have to keep a copy of every
+// page: the whole transaction is undone then.
+var insertEvent = newRows(`INSERT OR FAIL INTO events (seq, channel, id, kind, actor, at, received_at, to_status, into_case,
+	marks, text, attributes, latitude, longitude, pseudonym, handles) VALUES `, 16, " ON CONFLICT (channel, id) DO NOTHING")
+
+// newEvent is an event on its way into the table.
+type newEvent struct {
+	*store.Event
+	index   int
+	channel int64
+	of      *known
+	seq     int64
+}
 
 // InsertEvents implements store.Tx.
 func (t *tx) InsertEvents(_ context.Context, events []store.Event) ([]bool, error) {
 	t.wrote = t.wrote || len(events) > 0
+	added, err := t.newEvents(events)
+	if err != nil {
+		return nil, fmt.Errorf("inserting events: %w", err)
+	}
 	inserted := make([]bool, len(events))
-	for i := range events {
-		e := &events[i]
-		c, err := t.lookup(e.Key())
-		if err != nil {
-			return nil, fmt.Errorf("inserting events: %w", err)
-		}
-		if c.events >= store.MaxCaseEvents {
-			return nil, fmt.Errorf("inserting events: a case has %d already", c.events)
-		}
-		channel, err := t.channelForInsert(e.Channel)
-		if err != nil {
-			return nil, fmt.Errorf("inserting events: %w", err)
-		}
-		err = t.query(insertEvent, func(b *binder) {
-			b.int(c.ref<<ordinalBits | c.events)
-			b.int(channel)
-			b.text(e.ID)
-			b.text(string(e.Kind))
-			b.text(string(e.Actor))
-			b.time(e.OccurredAt)
-			b.time(e.ReceivedAt)
-			b.optional(string(e.To))
-			b.optional(e.Into)
-			bindContent(b, e)
-		}, nil)
-		if err != nil {
-			return nil, fmt.Errorf("inserting events: %w", err)
-		}
-		if t.db.Changes() > 0 {
-			inserted[i] = true
-			c.events++
-		}
+	err = insertEvent.each(len(added), func(sql string, from, to int) error {
+		return t.insertEvents(sql, added[from:to], inserted)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("inserting events: %w", err)
 	}
 	return inserted, nil
+}
+
+// newEvents are the events without those that have the identifier of one before them, in the order of their
+// cases' numbers.
+func (t *tx) newEvents(events []store.Event) ([]newEvent, error) {
+	type id struct {
+		channel int64
+		event   string
+	}
+	seen := make(map[id]struct{}, len(events))
+	added := make([]newEvent, 0, len(events))
+	for i := range events {
+		e := newEvent{Event: &events[i], index: i}
+		var err error
+		if e.of, err = t.lookup(e.Key()); err != nil {
+			return nil, err
+		}
+		if e.channel, err = t.channelForInsert(e.Channel); err != nil {
+			return nil, err
+		}
+		seen[id{e.channel, e.ID}] = struct{}{}
+		if len(seen) > len(added) {
+			added = append(added, e)
+		}
+	}
+	slices.SortStableFunc(added, func(a, b newEvent) int { return cmp.Compare(a.of.ref, b.of.ref) })
+	return added, nil
+}
+
+// insertEvents inserts as many events as the statement takes, and says which were not there.
+func (t *tx) insertEvents(sql string, events []newEvent, inserted []bool) error {
+	for i := range events {
+		e := &events[i]
+		place := e.of.events
+		if i > 0 && events[i-1].of == e.of {
+			place = events[i-1].seq&(store.MaxCaseEvents-1) + 1
+		}
+		if place >= store.MaxCaseEvents {
+			return fmt.Errorf("a case has %d already", place)
+		}
+		e.seq = e.of.ref<<ordinalBits | place
+	}
+	if err := t.query(sql, func(b *binder) { bindEvents(b, events) }, nil); err != nil {
+		return err
+	}
+	all := t.db.Changes() == int64(len(events))
+	for i := range events {
+		e := &events[i]
+		if !all {
+			there, err := t.settle(e)
+			if err != nil {
+				return err
+			}
+			if !there {
+				continue
+			}
+		}
+		inserted[e.index] = true
+		e.of.events++
+	}
+	return nil
+}
+
+// settle says whether an event was inserted, and moves it to the next place of its case: events before it may
+// have been there already.
+func (t *tx) settle(e *newEvent) (bool, error) {
+	err := t.query("UPDATE events SET seq = ? WHERE seq = ?", func(b *binder) { b.int(e.of.ref<<ordinalBits | e.of.events); b.int(e.seq) }, nil)
+	return t.db.Changes() > 0, err
+}
+
+func bindEvents(b *binder, events []newEvent) {
+	for i := range events {
+		e := &events[i]
+		b.int(e.seq)
+		b.int(e.channel)
+		b.text(e.ID)
+		b.text(string(e.Kind))
+		b.text(string(e.Actor))
+		b.time(e.OccurredAt)
+		b.time(e.ReceivedAt)
+		b.optional(string(e.To))
+		b.optional(e.Into)
+		bindContent(b, e.Event)
+	}
 }
 
 // bindContent binds marks, text, attributes, latitude, longitude, pseudonym and handles.

@@ -34,7 +34,7 @@ const (
 	// maxReaders bounds the memory of reading: a connection has a cache of its own.
 	maxReaders = 4
 	// writerCache and readerCache are page caches in KiB.
-	writerCache = 64 << 10
+	writerCache = 16 << 10
 	readerCache = 8 << 10
 	// checkpointPages is how long the write-ahead log may become before it is copied into the file.
 	checkpointPages = 4000
