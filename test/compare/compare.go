@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -26,18 +27,37 @@ func Quiet(ctx context.Context, c *cluster.Cluster) error {
 	return ask(ctx, c, http.MethodPost, "/quiet", nil)
 }
 
-// Mail adds the city's mailbox to its channels, whose manifest the city makes once it knows its address.
-func Mail(ctx context.Context, c *cluster.Cluster) error {
+// Mail tells the channel of the city's mailbox where it is. Mail servers are not reached by the names of a cluster
+// that there is not, and this one makes its certificate itself.
+func Mail(ctx context.Context, c *cluster.Cluster, namespace string) error {
 	answer, err := call(ctx, c, http.MethodPost, "/mail")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = answer.Close() }()
-	manifest, err := io.ReadAll(answer)
-	if err != nil {
+	var server city.MailServer
+	if err := json.NewDecoder(answer).Decode(&server); err != nil {
 		return fmt.Errorf("asking the simulated city for its mailbox: %w", err)
 	}
-	return c.ApplyManifest(ctx, string(manifest))
+	key := client.ObjectKey{Namespace: namespace, Name: city.Mail}
+	var secret corev1.Secret
+	if err := c.Client.Get(ctx, key, &secret); err != nil {
+		return err
+	}
+	before := secret.DeepCopy()
+	secret.Data["ca.crt"] = []byte(server.Authority)
+	if err := c.Client.Patch(ctx, &secret, client.MergeFrom(before)); err != nil {
+		return err
+	}
+	var channel v1alpha1.ComplaintChannel
+	if err := c.Client.Get(ctx, key, &channel); err != nil {
+		return err
+	}
+	was := channel.DeepCopy()
+	mail := channel.Spec.Source.Email
+	mail.Host, mail.Port = server.Host, &server.Port
+	mail.CASecretRef = &v1alpha1.SecretKeyReference{Name: city.Mail, Key: "ca.crt"}
+	return c.Client.Patch(ctx, &channel, client.MergeFrom(was))
 }
 
 // Truth is what is true of each channel now.

@@ -43,18 +43,18 @@ func (d *demo) install(ctx context.Context) error {
 	return d.openMail(ctx)
 }
 
-// openMail adds the channel of the city's mailbox, as soon as the city is there to say where it is.
+// openMail tells the channel of the city's mailbox where it is, as soon as the city is there to say so.
 func (d *demo) openMail(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
-		err := compare.Mail(ctx, d.cluster)
+		err := compare.Mail(ctx, d.cluster, namespace)
 		if err == nil {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("adding the mailbox: %w", err)
+			return fmt.Errorf("opening the mailbox: %w", err)
 		case <-time.After(500 * time.Millisecond):
 		}
 	}

@@ -53,6 +53,7 @@ func (c *town) applySamples(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	eventually(t, patience, "the city says where its mailbox is", func(ctx context.Context) error { return compare.Mail(ctx, world.Cluster, c.namespace) })
 	all := func(conditions ...string) func(context.Context) error {
 		return func(ctx context.Context) error { return c.allTrue(ctx, conditions...) }
 	}

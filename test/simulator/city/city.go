@@ -106,7 +106,7 @@ type City struct {
 	quiet   bool
 	serial  int
 	exports []*export
-	// mailBegun says that the mailbox is a channel of the city.
+	// mailBegun says that the desk receives mail.
 	mailBegun bool
 	alone     []string // numbers of people whose complaint to a portal nobody answered
 }
@@ -174,7 +174,7 @@ func (c *City) Truth() map[string]Figures {
 	defer c.mu.Unlock()
 	truth := map[string]Figures{DSW: {}, Sigap: {}, Open311: {}, Emergency: {}, MayorWhatsApp: {}, DeputyX: {},
 		HelpDesk: {}, Lapor: {}, Telegram: {}, SMS: {}, DeputyMeta: {}}
-	if c.mailBegun {
+	if c.mail != nil {
 		truth[Mail] = Figures{}
 	}
 	now := c.now()
@@ -215,8 +215,8 @@ func (c *City) nextSerial() int {
 	return c.serial
 }
 
-// Control is the http.Handler of GET /truth, GET /lapor.csv, POST /quiet and POST /mail, which has the mailbox be
-// a channel of the city and answers with its manifest.
+// Control is the http.Handler of GET /truth, GET /lapor.csv, POST /quiet and POST /mail, which has the desk
+// receive mail and answers where.
 func (c *City) Control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /truth", func(w http.ResponseWriter, _ *http.Request) {
@@ -232,7 +232,8 @@ func (c *City) Control() http.Handler {
 			http.Error(w, "The city has no mailbox.", http.StatusNotFound)
 			return
 		}
-		_, _ = w.Write([]byte(c.beginMail())) // as above
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(c.beginMail()) // as above
 	})
 	mux.HandleFunc("GET /lapor.csv", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/csv; charset=utf-8")

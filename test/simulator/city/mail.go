@@ -2,7 +2,6 @@ package city
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"net"
 	"strings"
@@ -11,19 +10,19 @@ import (
 	"github.com/tanggap/tanggap/internal/simulator/email"
 )
 
-// Credentials of the desk's mailbox.
+// Credentials of the desk's mailbox; config/samples/depok/secrets.yaml has the same.
 const (
 	mailUser     = "aduan@depok.example"
 	mailPassword = "demo-password-of-the-mailbox"
 )
 
 // mailbox is the desk's, at a server of its own. Mail goes to an address and not by HTTP, so that the
-// channel's manifest is made when the address is known: the city has it once somebody asks for it.
+// channel is told where once the address is known: the city has it when somebody asks for it.
 type mailbox struct {
 	server    *email.Server
 	address   *net.TCPAddr
 	authority []byte
-	// begun is closed when somebody has asked for the manifest.
+	// begun is closed when somebody has asked where it is.
 	begun chan struct{}
 }
 
@@ -45,8 +44,16 @@ func (c *City) OpenMail(listener net.Listener) error {
 	return nil
 }
 
-// beginMail has the mailbox be a channel of the city from now on, and returns its manifest.
-func (c *City) beginMail() string {
+// MailServer is where the desk's mailbox is; what a channel must know of it beyond config/samples/depok.
+type MailServer struct {
+	Host string `json:"host"`
+	Port int32  `json:"port"`
+	// Authority is the certificate to trust, as PEM.
+	Authority string `json:"authority"`
+}
+
+// beginMail has the desk receive mail from now on, and returns where.
+func (c *City) beginMail() MailServer {
 	c.mu.Lock()
 	begins := !c.mailBegun
 	c.mailBegun = true
@@ -55,41 +62,10 @@ func (c *City) beginMail() string {
 		c.mailHistory(c.now())
 		close(c.mail.begun)
 	}
-	return fmt.Sprintf(`apiVersion: v1
-kind: Secret
-metadata:
-  name: mail
-  namespace: depok
-stringData:
-  username: %s
-  password: %s
-data:
-  ca.crt: %s
----
-apiVersion: tanggap.dev/v1alpha1
-kind: ComplaintChannel
-metadata:
-  name: %s
-  namespace: depok
-spec:
-  slaRef: {name: in-public}
-  taxonomyRef: {name: depok}
-  source:
-    type: email
-    email:
-      host: %s
-      port: %d
-      caSecretRef: {name: mail, key: ca.crt}
-      usernameSecretRef: {name: mail, key: username}
-      auth:
-        type: Password
-        password:
-          passwordSecretRef: {name: mail, key: password}
-      staff:
-        domains: [depok.example]
-      polling:
-        interval: 5s
-`, mailUser, mailPassword, base64.StdEncoding.EncodeToString(c.mail.authority), Mail, c.mail.address.IP, c.mail.address.Port)
+	return MailServer{
+		Host: c.mail.address.IP.String(), Port: int32(c.mail.address.Port),
+		Authority: string(c.mail.authority),
+	}
 }
 
 // mailHistory is what two people wrote and the desk answered, and what two wrote in vain.
