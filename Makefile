@@ -59,7 +59,7 @@ test: network alerting postgresql ## Run all tests but e2e-alerts, against a rea
 	@assets=$$(hack/controlplane/build.sh); export KUBEBUILDER_ASSETS="$$assets"; set -x; go test -timeout 20m $$(go list ./... | grep -v /test/alerts$$)
 
 .PHONY: e2e
-e2e: network ## Run only the end-to-end tests, even when nothing changed
+e2e: network postgresql ## Run only the end-to-end tests, even when nothing changed
 	@assets=$$(hack/controlplane/build.sh); export KUBEBUILDER_ASSETS="$$assets"; set -x; go test $(E2E_FLAGS) -timeout 20m ./test/e2e/...
 
 .PHONY: e2e-alerts
