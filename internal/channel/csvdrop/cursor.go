@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+
+	"github.com/tanggap/tanggap/internal/channel"
 )
 
 // maxRemembered bounds how many contents the cursor remembers, so that it fits into the ledger.
@@ -46,24 +48,9 @@ type cursor struct {
 	Rows    int     `json:"rows,omitempty"`
 }
 
-// restore reads a saved cursor; nil is the first poll. One of another specification, or that cannot be
-// read, begins again with every file: what was not understood before may be now, and what was is dropped by
-// the ledger as known.
+// restore reads a saved cursor, or begins with every file.
 func (s *Source) restore(saved json.RawMessage) cursor {
-	fresh := cursor{Plan: s.fingerprint}
-	if len(saved) == 0 {
-		return fresh
-	}
-	var c cursor
-	if err := json.Unmarshal(saved, &c); err != nil {
-		s.config.Logger.Warn("Began with every file as the saved cursor could not be read")
-		return fresh
-	}
-	if c.Plan != s.fingerprint {
-		s.config.Logger.Info("Began with every file as the specification has changed")
-		return fresh
-	}
-	return c
+	return channel.OpenCursor(saved, cursor{Plan: s.fingerprint}, func(c *cursor) string { return c.Plan }, s.config.Logger)
 }
 
 // remember adds a content that has been read. When there are too many, those go first whose files are
@@ -75,13 +62,6 @@ func (c *cursor) remember(of digest, present map[digest]bool) {
 		gone := slices.IndexFunc(c.Read, func(d digest) bool { return !present[d] })
 		c.Read = slices.Delete(c.Read, max(gone, 0), max(gone, 0)+1)
 	}
-}
-
-// encode is the cursor as the ledger keeps it.
-func (c *cursor) encode() json.RawMessage {
-	// A struct of texts and numbers always has a JSON form.
-	raw, _ := json.Marshal(c) //nolint:errchkjson // see above
-	return raw
 }
 
 func fingerprint(parts ...any) string {

@@ -74,7 +74,7 @@ func (s *Source) file(ctx context.Context, at *cursor, f file, content []byte, s
 	}
 	r.quarantine()
 	at.remember(f.content, s.present())
-	r.batch.Cursor = at.encode()
+	r.batch.Cursor = channel.EncodeCursor(at)
 	if r.newest.After(s.observed) {
 		r.batch.ObservedThrough = &r.newest
 	}

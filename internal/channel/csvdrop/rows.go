@@ -116,7 +116,7 @@ func (r *reading) rows(ctx context.Context, at *cursor) error {
 		r.row(fields, r.line+line, row > r.done)
 		if row > r.done && row%batchRows == 0 {
 			at.Reading, at.Rows = &r.file.content, row
-			r.batch.Cursor = at.encode()
+			r.batch.Cursor = channel.EncodeCursor(at)
 			if err := r.hand(ctx); err != nil {
 				return err
 			}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/emersion/go-imap/v2"
+
+	"github.com/tanggap/tanggap/internal/channel"
 )
 
 // cursor is where the source stands; its JSON is kept by the ledger.
@@ -25,22 +27,9 @@ type position struct {
 	Since time.Time `json:"since"`
 }
 
-// open reads a saved cursor; nil is the very first one. One that cannot be read, or of another account,
-// begins again as far back as the first poll does: the ledger drops what it knows.
+// open reads a saved cursor, or begins with the lookback.
 func (s *source) open(saved json.RawMessage) *cursor {
-	fresh := &cursor{Account: s.account, Mailboxes: map[string]*position{}}
-	if len(saved) == 0 {
-		return fresh
-	}
-	var c cursor
-	if err := json.Unmarshal(saved, &c); err != nil {
-		s.logger.Warn("Began from the lookback as the saved cursor could not be read")
-		return fresh
-	}
-	if c.Account != s.account {
-		s.logger.Info("Began from the lookback as the account has changed")
-		return fresh
-	}
+	c := channel.OpenCursor(saved, cursor{Account: s.account}, func(c *cursor) string { return c.Account }, s.logger)
 	if c.Mailboxes == nil {
 		c.Mailboxes = map[string]*position{}
 	}
@@ -69,10 +58,3 @@ func (s *source) at(c *cursor, name string, validity uint32, now time.Time) *pos
 
 // overlap is for clocks that differ.
 const overlap = time.Hour
-
-// encode is the cursor as the ledger keeps it.
-func (c *cursor) encode() json.RawMessage {
-	// A struct of strings, times and numbers always has a JSON form.
-	raw, _ := json.Marshal(c) //nolint:errchkjson // see above
-	return raw
-}

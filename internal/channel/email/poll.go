@@ -89,7 +89,7 @@ func (s *source) read(ctx context.Context, c *cursor, started time.Time, sink ch
 		batch := channel.Batch{}
 		if len(page) == 0 {
 			c.Through = started
-			batch.Cursor, batch.ObservedThrough = c.encode(), &started
+			batch.Cursor, batch.ObservedThrough = channel.EncodeCursor(c), &started
 			if err := sink.Append(ctx, batch); err != nil {
 				return err
 			}
@@ -102,7 +102,7 @@ func (s *source) read(ctx context.Context, c *cursor, started time.Time, sink ch
 		for _, m := range page {
 			m.feed.position.Last = max(m.feed.position.Last, m.uid)
 		}
-		batch.Events, batch.Returned, batch.Cursor = r.events, r.returned, c.encode()
+		batch.Events, batch.Returned, batch.Cursor = r.events, r.returned, channel.EncodeCursor(c)
 		if err := sink.Append(ctx, batch); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -44,6 +45,7 @@ type database struct {
 	updatedAt, fingerprint               string
 	interval, overlap, lookback, timeout time.Duration
 	now                                  func() time.Time
+	logger                               *slog.Logger
 }
 
 func openDatabase(spec *v1alpha1.Emergency112Source, read reader, settings channel.Settings) (channel.Source, error) {
@@ -51,7 +53,8 @@ func openDatabase(spec *v1alpha1.Emergency112Source, read reader, settings chann
 	read.name = columnName
 	d := &database{
 		reader: read, columns: from.Columns, view: strings.Split(from.View, "."), updatedAt: defaultUpdatedAt,
-		interval: defaultInterval, overlap: defaultOverlap, lookback: defaultLookback, timeout: defaultTimeout, now: settings.Now,
+		interval: defaultInterval, overlap: defaultOverlap, lookback: defaultLookback, timeout: defaultTimeout,
+		now: settings.Now, logger: settings.Logger,
 	}
 	if from.UpdatedAt != "" {
 		d.updatedAt = string(from.UpdatedAt)
@@ -125,14 +128,9 @@ type place struct {
 	ID   string    `json:"id,omitempty"`
 }
 
-// restore reads a saved cursor; one of another specification, or that cannot be read, begins as far back as
-// the first poll does.
+// restore reads a saved cursor, or begins with the lookback.
 func (d *database) restore(saved json.RawMessage) place {
-	var p place
-	if err := json.Unmarshal(saved, &p); err != nil || p.Plan != d.fingerprint {
-		return place{Plan: d.fingerprint}
-	}
-	return p
+	return channel.OpenCursor(saved, place{Plan: d.fingerprint}, func(p *place) string { return p.Plan }, d.logger)
 }
 
 // Poll implements channel.Poller. The events of a page are with the ledger, and the cursor with them, before
@@ -180,8 +178,7 @@ func (d *database) Poll(ctx context.Context, saved json.RawMessage, sink channel
 			at.From, at.ID = time.Time{}, ""
 			batch.ObservedThrough = &started
 		}
-		// A struct of texts and times always has a JSON form.
-		batch.Cursor, _ = json.Marshal(at) //nolint:errchkjson // see above
+		batch.Cursor = channel.EncodeCursor(at)
 		if err := sink.Append(ctx, batch); err != nil || last {
 			return err
 		}

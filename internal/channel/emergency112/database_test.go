@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -257,7 +258,7 @@ func TestURLsAreNotRepeated(t *testing.T) {
 }
 
 func TestASavedPlaceOfAnotherSpecificationIsLeft(t *testing.T) {
-	d := &database{fingerprint: "b"}
+	d := &database{fingerprint: "b", logger: slog.New(slog.DiscardHandler)}
 	saved, err := json.Marshal(place{Plan: "a", Newest: monday})
 	if err != nil {
 		t.Fatal(err)

@@ -246,7 +246,7 @@ func (p *poll) items(ctx context.Context, of *items) error {
 // flush hands to the ledger what it does not have. The cursor is at the last entry that was read to its end.
 func (p *poll) flush(ctx context.Context, through *time.Time) error {
 	if len(p.pending) > 0 || through != nil || p.pages >= p.maxPages {
-		err := p.sink.Append(ctx, channel.Batch{Events: p.pending, Cursor: p.cursor.encode(), ObservedThrough: through})
+		err := p.sink.Append(ctx, channel.Batch{Events: p.pending, Cursor: channel.EncodeCursor(p.cursor), ObservedThrough: through})
 		if err != nil {
 			return err
 		}

@@ -51,30 +51,10 @@ type window struct {
 	Done  string `json:"done,omitempty"`
 }
 
-// open reads a saved cursor; nil is the very first one. One that cannot be read, or of other accounts, begins
-// again: the ledger drops what it knows.
+// open reads a saved cursor, or begins with the lookback.
 func (s *source) open(saved json.RawMessage) cursor {
 	fresh := cursor{Accounts: strings.Join(s.translator.accounts, "/")}
-	if len(saved) == 0 {
-		return fresh
-	}
-	var c cursor
-	if err := json.Unmarshal(saved, &c); err != nil {
-		s.logger.Warn("Began from the lookback as the saved cursor could not be read")
-		return fresh
-	}
-	if c.Accounts != fresh.Accounts {
-		s.logger.Info("Began from the lookback as the accounts have changed")
-		return fresh
-	}
-	return c
-}
-
-// encode is the cursor as the ledger keeps it.
-func (c *cursor) encode() json.RawMessage {
-	// A struct of texts and times always has a JSON form.
-	raw, _ := json.Marshal(c) //nolint:errchkjson // see above
-	return raw
+	return channel.OpenCursor(saved, fresh, func(c *cursor) string { return c.Accounts }, s.logger)
 }
 
 // asError is err as an *channel.Error.

@@ -56,13 +56,6 @@ func (s *source) open(saved json.RawMessage, now time.Time) cursor {
 	return c
 }
 
-// encode is the cursor as the ledger keeps it.
-func (c cursor) encode() json.RawMessage {
-	// A struct of strings, times and numbers always has a JSON form.
-	raw, _ := json.Marshal(c) //nolint:errchkjson // see above
-	return raw
-}
-
 // after is the cursor when the window has been read: from the newest item or the start of the poll,
 // whichever is earlier, less the overlap. Items that changed while the window was read lie after it.
 func (s *source) after(c cursor) cursor {

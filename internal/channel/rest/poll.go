@@ -83,13 +83,13 @@ func (p *poll) step(ctx context.Context) (done bool, err error) {
 			return false, err
 		}
 		w.Position = read.next
-		batch.Cursor = p.cursor.encode()
+		batch.Cursor = channel.EncodeCursor(p.cursor)
 	case p.moved():
 		p.begin(true)
-		batch.Cursor = p.cursor.encode()
+		batch.Cursor = channel.EncodeCursor(p.cursor)
 	default:
 		done = true
-		batch.Cursor, batch.ObservedThrough = p.after(p.cursor).encode(), &w.Until
+		batch.Cursor, batch.ObservedThrough = channel.EncodeCursor(p.after(p.cursor)), &w.Until
 	}
 	if err := p.sink.Append(ctx, batch); err != nil {
 		return false, err

@@ -45,7 +45,7 @@ func (s *source) Poll(ctx context.Context, saved json.RawMessage, sink channel.S
 		batch := channel.Batch{Events: s.translator.listed(page, since, sink)}
 		last := page.next == nil || page.oldest.Before(since)
 		if last {
-			batch.Cursor, batch.ObservedThrough = encode(cursor{Account: s.translator.account, Through: started}), &started
+			batch.Cursor, batch.ObservedThrough = channel.EncodeCursor(cursor{Account: s.translator.account, Through: started}), &started
 		}
 		if err := sink.Append(ctx, batch); err != nil || last {
 			return err
@@ -63,17 +63,10 @@ type cursor struct {
 	Through time.Time `json:"through"`
 }
 
-func encode(c cursor) json.RawMessage {
-	// A struct of a string and a time always has a JSON form.
-	raw, _ := json.Marshal(c) //nolint:errchkjson // see above
-	return raw
-}
-
-// open is the instant from which on messages are to be read. A cursor that cannot be read, or of another account,
-// begins again as far back as the first poll does: the ledger drops what it knows.
+// open is the instant from which on messages are to be read: at first as far back as the lookback.
 func (s *source) open(saved json.RawMessage, now time.Time) time.Time {
-	var c cursor
-	if err := json.Unmarshal(saved, &c); err != nil || c.Account != s.translator.account || c.Through.IsZero() {
+	c := channel.OpenCursor(saved, cursor{Account: s.translator.account}, func(c *cursor) string { return c.Account }, s.logger)
+	if c.Through.IsZero() {
 		return now.Add(-s.lookback)
 	}
 	return c.Through.Add(-overlap)

@@ -9,6 +9,7 @@
 package sms
 
 import (
+	"log/slog"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -66,7 +67,7 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 		return nil, err
 	}
 	s := &source{
-		signature: signature, usualDelay: defaultUsualDelay, woken: make(chan struct{}, 1),
+		signature: signature, usualDelay: defaultUsualDelay, woken: make(chan struct{}, 1), logger: settings.Logger,
 		translator: translator{
 			channel: settings.Channel, account: string(account), numbers: map[string]bool{}, optOut: map[string]bool{},
 			window: defaultCaseWindow, now: settings.Now,
@@ -146,7 +147,8 @@ type source struct {
 	list               *url.URL
 	interval, lookback time.Duration
 	// woken has a value when the city has sent something that has not been read yet.
-	woken chan struct{}
+	woken  chan struct{}
+	logger *slog.Logger
 }
 
 // Handler implements channel.Pusher.

@@ -53,7 +53,7 @@ func (s *source) Poll(ctx context.Context, saved json.RawMessage, sink channel.S
 			c.Polled = started
 			batch.ObservedThrough = &started
 		}
-		batch.Cursor = c.encode()
+		batch.Cursor = channel.EncodeCursor(c)
 		if err := sink.Append(ctx, batch); err != nil {
 			return err
 		}

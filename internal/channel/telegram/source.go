@@ -121,29 +121,9 @@ type cursor struct {
 	Polled  time.Time `json:"polled,omitzero"`
 }
 
-// open reads a saved cursor; nil is the very first one.
+// open reads a saved cursor, or begins with what Telegram has.
 func (s *source) open(saved json.RawMessage) cursor {
-	fresh := cursor{Bot: s.bot}
-	if len(saved) == 0 {
-		return fresh
-	}
-	var c cursor
-	if err := json.Unmarshal(saved, &c); err != nil {
-		s.logger.Warn("Began with what Telegram has as the saved cursor could not be read")
-		return fresh
-	}
-	if c.Bot != s.bot {
-		s.logger.Info("Began with what Telegram has as the bot has changed")
-		return fresh
-	}
-	return c
-}
-
-// encode is the cursor as the ledger keeps it.
-func (c *cursor) encode() json.RawMessage {
-	// A struct of strings, times and numbers always has a JSON form.
-	raw, _ := json.Marshal(c) //nolint:errchkjson // see above
-	return raw
+	return channel.OpenCursor(saved, cursor{Bot: s.bot}, func(c *cursor) string { return c.Bot }, s.logger)
 }
 
 func duration(d *metav1.Duration, fallback time.Duration) time.Duration {

@@ -127,7 +127,7 @@ func (w *webhook) Poll(ctx context.Context, saved json.RawMessage, sink channel.
 	c := w.open(saved)
 	late := !c.Polled.IsZero() && started.Sub(c.Polled) > kept
 	c.Polled = started
-	if err := sink.Append(ctx, channel.Batch{Cursor: c.encode(), ObservedThrough: &started}); err != nil {
+	if err := sink.Append(ctx, channel.Batch{Cursor: channel.EncodeCursor(c), ObservedThrough: &started}); err != nil {
 		return err
 	}
 	if late {

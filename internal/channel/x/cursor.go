@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"time"
+
+	"github.com/tanggap/tanggap/internal/channel"
 )
 
 // maxThreads bounds the cursor: 1,500 ids are about 35 KB of the 64 KB that the ledger takes.
@@ -42,31 +44,15 @@ type window struct {
 	Read int `json:"read,omitempty"`
 }
 
-// open reads a saved cursor; nil is the very first one. One that cannot be read, or of another account,
-// begins again as far back as the first poll does: the ledger drops what it knows.
+// open reads a saved cursor, or begins with the lookback.
 func (s *source) open(saved json.RawMessage, now time.Time) cursor {
 	start := firstID(now.Add(-s.lookback))
 	fresh := cursor{Account: s.account, Posts: feed{Since: start}, Mentions: feed{Since: start}}
-	if len(saved) == 0 {
-		return fresh
-	}
-	var c cursor
-	if err := json.Unmarshal(saved, &c); err != nil || c.Posts.Since == 0 || c.Mentions.Since == 0 {
-		s.logger.Warn("Began from the lookback as the saved cursor could not be read")
-		return fresh
-	}
-	if c.Account != s.account {
-		s.logger.Info("Began from the lookback as the account has changed")
+	c := channel.OpenCursor(saved, fresh, func(c *cursor) string { return c.Account }, s.logger)
+	if c.Posts.Since == 0 || c.Mentions.Since == 0 { // it says nothing of where the reading stands
 		return fresh
 	}
 	return c
-}
-
-// encode is the cursor as the ledger keeps it.
-func (c *cursor) encode() json.RawMessage {
-	// A struct of strings, times and numbers always has a JSON form.
-	raw, _ := json.Marshal(c) //nolint:errchkjson // see above
-	return raw
 }
 
 // ours reports whether the city began the conversation.

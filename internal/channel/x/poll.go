@@ -86,7 +86,7 @@ func (p *poll) read(ctx context.Context, t timeline, f, other *feed) error {
 				batch.ObservedThrough = &through
 			}
 		}
-		batch.Cursor = p.cursor.encode()
+		batch.Cursor = channel.EncodeCursor(p.cursor)
 		if err := p.sink.Append(ctx, batch); err != nil {
 			return err
 		}
