@@ -208,6 +208,9 @@ func (m *model) compare(rt *rapid.T, s store.Store, channels []string) {
 	if err != nil {
 		rt.Fatalf("Viewing: %v", err)
 	}
+	if err := s.Update(ctx, func(tx store.Tx) error { return m.compareReporters(rt, tx, channels) }); err != nil {
+		rt.Fatalf("Reading in an update: %v", err)
+	}
 }
 
 func (m *model) oldest(channel string) (oldest time.Time) {

@@ -139,7 +139,7 @@ func reportersAreFound(h harness) {
 		cases = append(cases, c)
 	}
 	put(t, s, cases...)
-	view(t, s, func(r store.Reader) error {
+	find := func(r store.Reader) error {
 		got, err := r.ByReporter(t.Context(), []store.ReporterQuery{
 			{Pseudonym: []byte("a"), From: instant(0), To: instant(2), Limit: 10},
 			{Pseudonym: []byte("a"), From: instant(1), To: instant(9), Limit: 1},
@@ -158,7 +158,9 @@ func reportersAreFound(h harness) {
 		wantKeys(t, "cases that were never received", []string{"dsw/C5"}, got[4])
 		wantKeys(t, "none that were never received", nil, got[5])
 		return nil
-	})
+	}
+	view(t, s, find)
+	update(t, s, func(tx store.Tx) error { return find(tx) })
 }
 
 func casesOfEvents(h harness) {

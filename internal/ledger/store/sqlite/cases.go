@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -124,33 +125,6 @@ func (r reader) Expired(_ context.Context, holds store.Content, closedBefore tim
 	return cases, nil
 }
 
-// ByReporter implements store.Reader.
-func (r reader) ByReporter(_ context.Context, queries []store.ReporterQuery) ([][]store.Case, error) {
-	found := make([][]store.Case, len(queries))
-	for i, q := range queries {
-		var err error
-		if q.Unreceived {
-			found[i], err = r.list("pseudonym IS NOT NULL AND pseudonym = ? AND received_at IS NULL LIMIT ?",
-				func(b *binder) { b.blob(q.Pseudonym); b.int(int64(q.Limit)) })
-			if err != nil {
-				return nil, fmt.Errorf("looking for a reporter's cases: %w", err)
-			}
-			continue
-		}
-		found[i], err = r.list("pseudonym IS NOT NULL AND pseudonym = ? AND received_at >= ? AND received_at < ? ORDER BY received_at DESC LIMIT ?",
-			func(b *binder) {
-				b.blob(q.Pseudonym)
-				b.int(q.From.UnixMicro())
-				b.int(q.To.UnixMicro())
-				b.int(int64(q.Limit))
-			})
-		if err != nil {
-			return nil, fmt.Errorf("looking for a reporter's cases: %w", err)
-		}
-	}
-	return found, nil
-}
-
 // OldestUnanswered implements store.Reader.
 func (r reader) OldestUnanswered(_ context.Context, channels []string) ([]time.Time, error) {
 	oldest := make([]time.Time, len(channels))
@@ -220,6 +194,11 @@ func (t *tx) insertCases(cases []newCase) error {
 		if _, err := t.channelForInsert(cases[i].Channel); err != nil {
 			return err
 		}
+		if cases[i].Pseudonym != nil {
+			if err := t.note(entryOf(cases[i].Case, cases[i].ref)); err != nil {
+				return err
+			}
+		}
 	}
 	return insertCase.each(len(cases), func(sql string, from, to int) error {
 		return t.query(sql, func(b *binder) {
@@ -255,7 +234,7 @@ func (t *tx) bindCase(b *binder, c *newCase) {
 	b.int(int64(c.Events))
 }
 
-// indexed is a group of columns that stand in an index. SQLite rewrites the entries of every index
+// indexed is a group of columns that stand in an index, or in the table of reporters. SQLite rewrites the entries of every index
 // whose columns a statement sets, changed or not, so that only changed groups are set.
 type indexed struct {
 	set     string
@@ -291,9 +270,7 @@ var indexedColumns = [...]indexed{
 	},
 	{
 		"pseudonym = ?, received_at = ?",
-		func(old, c *store.Case) bool {
-			return string(old.Pseudonym) != string(c.Pseudonym) || !old.ReceivedAt.Equal(c.ReceivedAt)
-		},
+		reported,
 		func(b *binder, c *store.Case) { b.blob(c.Pseudonym); b.time(c.ReceivedAt) },
 	},
 	{
@@ -303,7 +280,17 @@ var indexedColumns = [...]indexed{
 	},
 }
 
+// reported says that another entry of the table of reporters is the case's now.
+func reported(old, c *store.Case) bool {
+	return !bytes.Equal(old.Pseudonym, c.Pseudonym) || (old.Pseudonym == nil) != (c.Pseudonym == nil) || !old.ReceivedAt.Equal(c.ReceivedAt)
+}
+
 func (t *tx) updateCase(c *store.Case, k *known) error {
+	if reported(k.stored, c) {
+		if err := t.renote(k.stored, c, k.ref); err != nil {
+			return err
+		}
+	}
 	var sql strings.Builder
 	sql.WriteString(`UPDATE cases SET events = ?, status = ?, category = ?, department = ?, priority = ?, open = ?,
 		answered_at = ?, waiting_since = ?, due_at = ?, state = ?`)

@@ -26,6 +26,8 @@ type Options struct {
 	VFS string
 	// flushEvery is how long after a vain attempt to empty the write-ahead log the next is made.
 	flushEvery time.Duration
+	// sweepAt is how many cases begin a sweep of the reporters, and sweepStep how many it takes at least.
+	sweepAt, sweepStep int
 }
 
 const (
@@ -60,6 +62,8 @@ type Store struct {
 	lastRef int64
 	stale   bool
 	flushed time.Time
+	// pending is nil where nobody may write.
+	pending *pending
 
 	closing sync.Once
 }
@@ -69,6 +73,9 @@ func Open(dir string, options Options) (_ *Store, err error) {
 	s := &Store{options: options, write: make(chan *conn, 1), readers: make(chan *conn, maxReaders)}
 	if options.flushEvery == 0 {
 		s.options.flushEvery = flushEvery
+	}
+	if options.sweepAt == 0 {
+		s.options.sweepAt, s.options.sweepStep = sweepAt, sweepStep
 	}
 	path := filepath.Join(dir, fileName)
 	if options.Shared {
@@ -169,10 +176,15 @@ func (s *Store) start(c *conn, path string) error {
 			}
 		}
 	}
-	return c.query("SELECT coalesce(max(ref), 0) FROM cases", nil, func(r *row) error {
+	err := c.query("SELECT coalesce(max(ref), 0) FROM cases", nil, func(r *row) error {
 		s.lastRef = r.int()
 		return nil
 	})
+	if err != nil || s.options.Shared {
+		return err
+	}
+	s.pending = &pending{}
+	return s.pending.load(c)
 }
 
 // Exclusive implements store.Store: the file is locked.
@@ -247,6 +259,7 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 	t := &tx{reader: reader{c}, store: s, known: map[key]*known{}}
 	committed := false
 	defer func() {
+		s.pending.end(committed)
 		if !committed {
 			t.forget()
 		}

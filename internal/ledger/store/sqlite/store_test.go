@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/store"
 	"github.com/tanggap/tanggap/internal/ledger/storetest"
 )
@@ -155,8 +158,11 @@ func TestAnEarlierSchemaIsBroughtUp(t *testing.T) {
 		"that was never used": {"", store.Head{}, time.Time{}},
 		"with complaints": {`
 			INSERT INTO channels (name, generation) VALUES ('dsw', 7);
-			INSERT INTO cases (channel, case_id, events, status, category, department, priority, open, overdue, live, holds, unanswered_since)
-				VALUES (1, 'C1', 0, 'Open', '', '', '', 1, 0, 1, 0, 1761966000000002), (1, 'C2', 0, 'Open', '', '', '', 1, 0, 1, 0, 1761966000000001);
+			INSERT INTO cases (channel, case_id, events, status, category, department, priority, open, overdue, live, holds, unanswered_since, pseudonym, received_at)
+				VALUES (1, 'C1', 0, 'Open', '', '', '', 1, 0, 1, 0, 1761966000000002, x'00ff80c3286162636465666768696a6b', 1761966000000002),
+					(1, 'C2', 0, 'Open', '', '', '', 1, 0, 1, 0, 1761966000000001, x'00ff80c3286162636465666768696a6b', NULL),
+					(1, 'C3', 0, 'Open', '', '', '', 1, 0, 1, 0, 1761966000000003, x'80', 1761966000000003),
+					(1, 'C4', 0, 'Open', '', '', '', 1, 0, 1, 0, 1761966000000004, NULL, 1761966000000004);
 			INSERT INTO figures VALUES ('k', 1, 2, 3, 4, 5);
 			INSERT INTO settings VALUES ('policy', x'7b7d'), ('latest', CAST('1761966000000003' AS BLOB));
 		`, store.Head{Revision: 1, At: time.UnixMicro(1761966000000003).UTC()}, time.UnixMicro(1761966000000001).UTC()},
@@ -203,7 +209,44 @@ func TestAnEarlierSchemaIsBroughtUp(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if test.content != "" {
+				wantReporters(t, s)
+			}
 		})
+	}
+}
+
+// wantReporters asks a ledger that was brought up for the cases of its reporters, and for one that came after.
+func wantReporters(t *testing.T, s *Store) {
+	t.Helper()
+	long := []byte("\x00\xff\x80\xc3(abcdefghijk")
+	at := time.UnixMicro(1761966000000009).UTC()
+	err := s.Update(t.Context(), func(tx store.Tx) error {
+		return tx.PutCases(t.Context(), []store.Case{{CaseKey: complaint.CaseKey{Channel: "dsw", CaseID: "C5"}, Pseudonym: long, ReceivedAt: at}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	find := func(r store.Reader) error {
+		found, err := r.ByReporter(t.Context(), []store.ReporterQuery{
+			{Pseudonym: long, To: at.Add(1), Limit: 10}, {Pseudonym: long, To: at.Add(time.Microsecond), Limit: 10},
+			{Pseudonym: long, Unreceived: true, Limit: 10}, {Pseudonym: []byte{0x80}, To: at, Limit: 10},
+		})
+		var ids [][]string
+		for _, cases := range found {
+			var of []string
+			for i := range cases {
+				of = append(of, cases[i].CaseID)
+			}
+			ids = append(ids, of)
+		}
+		if diff := cmp.Diff([][]string{{"C1"}, {"C5", "C1"}, {"C2"}, {"C3"}}, ids); diff != "" {
+			t.Errorf("The reporters' cases (-want +got):\n%s", diff)
+		}
+		return err
+	}
+	if err := errors.Join(s.View(t.Context(), find), s.Update(t.Context(), func(tx store.Tx) error { return find(tx) })); err != nil {
+		t.Fatal(err)
 	}
 }
 

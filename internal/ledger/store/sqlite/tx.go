@@ -22,6 +22,8 @@ type tx struct {
 	known map[key]*known
 	// added are the channels that are new in this transaction.
 	added []string
+	// noted is how many cases were made known by their reporters.
+	noted int
 	// cleared says that content was overwritten.
 	cleared bool
 	// head is the one before the transaction; wrote says that there is something to give a revision to.
@@ -42,6 +44,9 @@ func (t *tx) begin(ctx context.Context) (err error) {
 func (t *tx) end() error {
 	if !t.wrote {
 		return nil
+	}
+	if err := t.sweep(); err != nil {
+		return fmt.Errorf("noting reporters: %w", err)
 	}
 	err := t.query("UPDATE ledger SET revision = ?, at = ?", func(b *binder) { b.int(t.revision()); b.time(t.head.At) }, nil)
 	if err != nil {
