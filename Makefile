@@ -55,7 +55,7 @@ demo: network build ## Run a whole city here: control plane, operator, simulator
 	@assets=$$(hack/controlplane/build.sh); exec bin/demo --assets "$$assets" --tanggap bin/tanggap $(if $(DEMO_FOR),--for $(DEMO_FOR))
 
 .PHONY: test
-test: network alerting postgresql ## Run all tests but e2e-alerts, against a real kube-apiserver where Kubernetes matters
+test: network alerting postgresql pooler ## Run all tests but e2e-alerts, against a real kube-apiserver where Kubernetes matters
 	@assets=$$(hack/controlplane/build.sh); export KUBEBUILDER_ASSETS="$$assets"; set -x; go test -timeout 20m $$(go list ./... | grep -v /test/alerts$$)
 
 .PHONY: e2e
@@ -154,6 +154,10 @@ alerting:
 .PHONY: postgresql
 postgresql:
 	@hack/need.sh postgresql
+
+.PHONY: pooler
+pooler:
+	@hack/need.sh pgbouncer
 
 .PHONY: network
 network:
