@@ -83,6 +83,23 @@ func (l *Ledger) Append(ctx context.Context, batch channel.Batch) error {
 	return after
 }
 
+// Named is the ledger as it takes a channel's events: they need not have their channel set.
+func (l *Ledger) Named(name string) channel.Sink { return named{l, name} }
+
+type named struct {
+	*Ledger
+	channel string
+}
+
+// Append implements channel.Sink.
+func (n named) Append(ctx context.Context, batch channel.Batch) error {
+	batch.Events = slices.Clone(batch.Events)
+	for i := range batch.Events {
+		batch.Events[i].Channel = n.channel
+	}
+	return n.Ledger.Append(ctx, batch)
+}
+
 // Problem implements channel.Sink.
 func (l *Ledger) Problem(reason ledgerapi.Reason, message string, items int) {
 	l.mu.Lock()

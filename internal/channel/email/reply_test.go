@@ -6,7 +6,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
@@ -76,11 +75,7 @@ func (o *outgoing) complaint() channel.Reply {
 	o.t.Helper()
 	o.rig.server.Arrive(complained, o.clock.Now())
 	o.polled()
-	e := o.ledger.Events()[0]
-	return channel.Reply{
-		ID: "r-1", CaseID: e.CaseID, Text: "Petugas DPUPR menuju lokasi – tiba pukul 10.30.",
-		Message: channel.Message{ID: e.ID, At: e.OccurredAt, Reporter: e.Reporter, Attributes: e.Attributes},
-	}
+	return channeltest.ReplyTo(o.ledger.Events()[0], "Petugas DPUPR menuju lokasi – tiba pukul 10.30.")
 }
 
 func TestReplyGoesOnWithTheThreadAndIsOneAnswer(t *testing.T) {
@@ -167,20 +162,7 @@ func TestRepliesThatCannotBeSent(t *testing.T) {
 			o := newOutgoing(t, nil)
 			reply := o.complaint()
 			test.change(o, &reply)
-			replier := o.source.(channel.Replier)
-			err := replier.CheckReply(reply)
-			if err == nil {
-				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-				defer cancel()
-				_, err = replier.Reply(ctx, reply)
-				if _, certain := errors.AsType[*channel.NotSentError](err); certain == test.open {
-					t.Errorf("Certain that it was not sent: %v, want %v (%v)", certain, !test.open, err)
-				}
-			}
-			failure, ok := errors.AsType[*channel.Error](err)
-			if !ok || failure.Reason != test.want || strings.Contains(failure.Error(), "warga.example") || strings.Contains(failure.Error(), "banjir") {
-				t.Errorf("got %v, want %s", err, test.want)
-			}
+			channeltest.NotReplied(t, o.source, reply, test.want, test.open, "warga.example", "banjir")
 			if n := len(o.server.Taken()); n != 0 && !test.open {
 				t.Errorf("%d were sent", n)
 			}

@@ -2,17 +2,13 @@ package meta
 
 import (
 	"fmt"
-	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
-	"sigs.k8s.io/yaml"
 
-	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/channeltest"
 	"github.com/tanggap/tanggap/internal/complaint"
@@ -135,23 +131,8 @@ func indices(n int) []int {
 }
 
 func TestTheManifestInTheDocumentationOpens(t *testing.T) {
-	page, err := os.ReadFile("../../../docs/channels/meta.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(page), "```yaml\n")
-	manifests, _, _ := strings.Cut(rest, "```")
-	_, manifest, found := strings.Cut(manifests, "---\n")
-	if !found {
-		t.Fatal("the page has no manifest")
-	}
-	var c v1alpha1.ComplaintChannel
-	if err := yaml.UnmarshalStrict([]byte(manifest), &c); err != nil {
-		t.Fatal(err)
-	}
-	source, err := Type{}.Open(channeltest.Settings(c.Spec.Source, channeltest.NewClock(time.Now()), nil, map[string]string{
-		"deputy-mayor-meta/app-secret": "a", "deputy-mayor-meta/verify-token": "b", "deputy-mayor-meta/access-token": "c",
-	}))
+	spec, credentials := channeltest.Manifest(t, "meta.md")
+	source, err := Type{}.Open(channeltest.Settings(spec, channeltest.NewClock(time.Now()), nil, credentials))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package meta
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -17,7 +16,6 @@ import (
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/channeltest"
-	"github.com/tanggap/tanggap/internal/complaint"
 	simulator "github.com/tanggap/tanggap/internal/simulator/meta"
 	"github.com/tanggap/tanggap/internal/simulator/whatsapp"
 	"github.com/tanggap/tanggap/test/golden"
@@ -87,20 +85,7 @@ func (c *city) open(transport http.RoundTripper) {
 	if err != nil {
 		c.Fatal(err)
 	}
-	c.source, c.handler = source, source.(channel.Pusher).Handler(checked{c.ledger})
-}
-
-// checked sets the channel of events before the ledger checks them, as the worker's sink does.
-type checked struct{ *channeltest.Ledger }
-
-func (c checked) Append(ctx context.Context, batch channel.Batch) error {
-	events := make([]complaint.Event, len(batch.Events))
-	for i, e := range batch.Events {
-		e.Channel = "meta"
-		events[i] = e
-	}
-	batch.Events = events
-	return c.Ledger.Append(ctx, batch)
+	c.source, c.handler = source, source.(channel.Pusher).Handler(c.ledger.Named("meta"))
 }
 
 // send posts a body with a signature.

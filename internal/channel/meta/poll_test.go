@@ -22,7 +22,7 @@ import (
 
 func (c *city) poll() error {
 	c.clock.Advance(time.Minute)
-	return c.source.(channel.Poller).Poll(c.Context(), c.ledger.Cursor(), checked{c.ledger})
+	return c.source.(channel.Poller).Poll(c.Context(), c.ledger.Cursor(), c.ledger.Named("meta"))
 }
 
 func (c *city) mustPoll() {
@@ -362,7 +362,7 @@ func TestTheCursorHoldsNoSecretAndMakesSenseToItsAccountsOnly(t *testing.T) {
 	}
 	for name, saved := range map[string]string{"nonsense": `7`, "other accounts": `{"accounts":"1","through":"2030-01-01T00:00:00Z"}`} {
 		c.ledger = &channeltest.Ledger{}
-		if err := c.source.(channel.Poller).Poll(t.Context(), json.RawMessage(saved), checked{c.ledger}); err != nil {
+		if err := c.source.(channel.Poller).Poll(t.Context(), json.RawMessage(saved), c.ledger.Named("meta")); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if diff := cmp.Diff(want, c.facts()); diff != "" {
@@ -408,7 +408,7 @@ func TestAReadingThatWasCutOffWhereNothingIsReadAnyMoreBeginsAgain(t *testing.T)
 	post, _ := c.server.Post(pageID, "Pengumuman")
 	c.server.Comment(siti, post, "", "banjir")
 	saved := fmt.Sprintf(`{"accounts":"%s/%s","window":{"started":"2026-11-02T02:00:00Z","list":"conversations-messenger","after":"x","done":"y"}}`, pageID, accountID)
-	if err := c.source.(channel.Poller).Poll(t.Context(), json.RawMessage(saved), checked{c.ledger}); err != nil || len(c.ledger.Events()) != 1 {
+	if err := c.source.(channel.Poller).Poll(t.Context(), json.RawMessage(saved), c.ledger.Named("meta")); err != nil || len(c.ledger.Events()) != 1 {
 		t.Errorf("%v, %d events", err, len(c.ledger.Events()))
 	}
 }

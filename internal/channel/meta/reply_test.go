@@ -1,7 +1,6 @@
 package meta
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/channel/channeltest"
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 )
@@ -23,10 +23,7 @@ func (c *city) replyTo(text string) channel.Reply {
 	if last.Kind != complaint.KindReceived {
 		c.Fatalf("The last event is %s", last.Kind)
 	}
-	return channel.Reply{
-		ID: "r-1", CaseID: last.CaseID, Text: text,
-		Message: channel.Message{ID: last.ID, At: last.OccurredAt, Reporter: last.Reporter, Attributes: last.Attributes},
-	}
+	return channeltest.ReplyTo(last, text)
 }
 
 // What was sent is read by the next poll, and must then be the same event.
@@ -62,7 +59,7 @@ func TestReplyIsTheAnswerThatIsReadLater(t *testing.T) {
 				t.Errorf("said (-want +got):\n%s", diff)
 			}
 			c.clock.Advance(time.Minute)
-			if err := c.source.(channel.Poller).Poll(t.Context(), nil, checked{c.ledger}); err != nil {
+			if err := c.source.(channel.Poller).Poll(t.Context(), nil, c.ledger.Named("meta")); err != nil {
 				t.Fatal(err)
 			}
 			events := c.ledger.Events()
@@ -143,18 +140,7 @@ func TestRepliesThatCannotBeSent(t *testing.T) {
 			test.complain(c)
 			reply := c.replyTo("Petugas menuju lokasi")
 			test.change(c, &reply)
-			replier := c.source.(channel.Replier)
-			err := replier.CheckReply(reply)
-			if err == nil {
-				_, err = replier.Reply(t.Context(), reply)
-				if _, certain := errors.AsType[*channel.NotSentError](err); certain == test.open {
-					t.Errorf("Certain that it was not sent: %v, want %v", certain, !test.open)
-				}
-			}
-			failure, ok := errors.AsType[*channel.Error](err)
-			if !ok || failure.Reason != test.want || strings.Contains(failure.Error(), "banjir") {
-				t.Errorf("got %v, want %s", err, test.want)
-			}
+			channeltest.NotReplied(t, c.source, reply, test.want, test.open, "banjir")
 			if len(c.server.Said()) != 0 {
 				t.Errorf("It was said: %v", c.server.Said())
 			}

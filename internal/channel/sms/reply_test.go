@@ -1,13 +1,13 @@
 package sms
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/channel/channeltest"
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	"github.com/tanggap/tanggap/internal/simulator/sms"
@@ -20,10 +20,7 @@ func (r *rig) replyTo(text string) channel.Reply {
 		r.t.Fatalf("The complaint was answered %d", code)
 	}
 	e := r.ledger.Events()[0]
-	return channel.Reply{
-		ID: "r-1", CaseID: e.CaseID, Text: text,
-		Message: channel.Message{ID: e.ID, At: e.OccurredAt, Reporter: e.Reporter, Attributes: e.Attributes},
-	}
+	return channeltest.ReplyTo(e, text)
 }
 
 func TestReplyIsTheAnswerThatIsReadLater(t *testing.T) {
@@ -63,18 +60,7 @@ func TestRepliesThatCannotBeSent(t *testing.T) {
 			r := newRig(t, newSpec(), secrets())
 			reply := r.replyTo("Petugas menuju lokasi")
 			test.change(r, &reply)
-			replier := r.source.(channel.Replier)
-			err := replier.CheckReply(reply)
-			if err == nil {
-				_, err = replier.Reply(t.Context(), reply)
-				if _, certain := errors.AsType[*channel.NotSentError](err); certain == test.open {
-					t.Errorf("Certain that it was not sent: %v, want %v", certain, !test.open)
-				}
-			}
-			failure, ok := errors.AsType[*channel.Error](err)
-			if !ok || failure.Reason != test.want || strings.Contains(failure.Error(), "62812") {
-				t.Errorf("got %v, want %s", err, test.want)
-			}
+			channeltest.NotReplied(t, r.source, reply, test.want, test.open, "62812")
 			if n := r.account.Sent(); n != 0 {
 				t.Errorf("%d were sent", n)
 			}

@@ -2,7 +2,6 @@ package telegram
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,12 +12,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"sigs.k8s.io/yaml"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/channeltest"
-	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	simulator "github.com/tanggap/tanggap/internal/simulator/telegram"
 	"github.com/tanggap/tanggap/test/golden"
@@ -69,7 +66,7 @@ func (c *city) open(transport http.RoundTripper) {
 
 func (c *city) poll() error {
 	c.clock.Advance(time.Minute)
-	return c.source.Poll(c.Context(), c.ledger.Cursor(), checked{c.ledger})
+	return c.source.Poll(c.Context(), c.ledger.Cursor(), c.ledger.Named("bot"))
 }
 
 func (c *city) mustPoll() {
@@ -85,19 +82,6 @@ func (c *city) texts() []string {
 		texts = append(texts, e.Text)
 	}
 	return texts
-}
-
-// checked sets the channel of events before the ledger checks them, as the worker's sink does.
-type checked struct{ *channeltest.Ledger }
-
-func (c checked) Append(ctx context.Context, batch channel.Batch) error {
-	events := make([]complaint.Event, len(batch.Events))
-	for i, e := range batch.Events {
-		e.Channel = "bot"
-		events[i] = e
-	}
-	batch.Events = events
-	return c.Ledger.Append(ctx, batch)
 }
 
 func TestDocumentedUpdatesBecomeEvents(t *testing.T) {
@@ -338,7 +322,7 @@ func TestTheCursorHoldsNoSecretAndMakesSenseToOneBotOnly(t *testing.T) {
 	}
 	for name, cursor := range map[string]string{"nonsense": `7`, "another bot": `{"bot":"7","offset":900000000,"arrived":"2026-11-02T03:00:00Z"}`} {
 		ledger := &channeltest.Ledger{}
-		if err := c.source.Poll(t.Context(), json.RawMessage(cursor), checked{ledger}); err != nil || len(ledger.Events()) != 1 {
+		if err := c.source.Poll(t.Context(), json.RawMessage(cursor), ledger.Named("bot")); err != nil || len(ledger.Events()) != 1 {
 			t.Errorf("%s: %v, %d events", name, err, len(ledger.Events()))
 		}
 	}
@@ -365,18 +349,8 @@ func TestASpecificationThatCannotBeOpened(t *testing.T) {
 }
 
 func TestTheManifestInTheDocumentationOpens(t *testing.T) {
-	page, err := os.ReadFile("../../../docs/channels/telegram.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(page), "```yaml\n")
-	manifests, _, _ := strings.Cut(rest, "```")
-	_, manifest, _ := strings.Cut(manifests, "---\n")
-	var c v1alpha1.ComplaintChannel
-	if err := yaml.UnmarshalStrict([]byte(manifest), &c); err != nil {
-		t.Fatal(err)
-	}
-	source, err := Type{}.Open(channeltest.Settings(c.Spec.Source, channeltest.NewClock(time.Now()), nil, map[string]string{"desk-bot/token": token}))
+	spec, credentials := channeltest.Manifest(t, "telegram.md")
+	source, err := Type{}.Open(channeltest.Settings(spec, channeltest.NewClock(time.Now()), nil, credentials))
 	if err != nil {
 		t.Fatal(err)
 	}

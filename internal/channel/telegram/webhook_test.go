@@ -41,7 +41,7 @@ func newHooked(t *testing.T) *hooked {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.source, h.handler = source.(channel.Poller), source.(channel.Pusher).Handler(checked{h.ledger})
+	h.source, h.handler = source.(channel.Poller), source.(channel.Pusher).Handler(h.ledger.Named("bot"))
 	h.server.SetWebhook("https://hooks.depok.example/hooks/bot", secretToken)
 	return h
 }

@@ -8,13 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
-	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/channeltest"
 	"github.com/tanggap/tanggap/internal/ledger"
@@ -132,25 +128,8 @@ func TestAnyOrderOfDeliveriesGivesTheSameCases(t *testing.T) {
 }
 
 func TestTheManifestInTheDocumentationOpens(t *testing.T) {
-	page, err := os.ReadFile("../../../docs/channels/whatsapp.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(page), "```yaml\n")
-	manifests, _, _ := strings.Cut(rest, "```")
-	_, manifest, found := strings.Cut(manifests, "---\n")
-	if !found {
-		t.Fatal("the page has no manifest")
-	}
-	var c v1alpha1.ComplaintChannel
-	if err := yaml.UnmarshalStrict([]byte(manifest), &c); err != nil {
-		t.Fatal(err)
-	}
-	source, err := Type{}.Open(channel.Settings{
-		Spec:       c.Spec.Source,
-		Credential: func(ref v1alpha1.SecretKeyReference) ([]byte, error) { return []byte(ref.Key), nil },
-		Now:        time.Now, After: time.After,
-	})
+	spec, credentials := channeltest.Manifest(t, "whatsapp.md")
+	source, err := Type{}.Open(channeltest.Settings(spec, channeltest.NewClock(time.Now()), nil, credentials))
 	if err != nil {
 		t.Fatal(err)
 	}

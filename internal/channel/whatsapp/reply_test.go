@@ -1,7 +1,6 @@
 package whatsapp
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -47,12 +46,7 @@ func newDesk(t *testing.T, template *v1alpha1.WhatsAppTemplate) *desk {
 }
 
 func (d *desk) reply(text string) channel.Reply {
-	events := d.ledger.Events()
-	e := events[0]
-	return channel.Reply{
-		ID: "r-1", CaseID: e.CaseID, Text: text,
-		Message: channel.Message{ID: e.ID, At: e.OccurredAt, Reporter: e.Reporter, Attributes: e.Attributes},
-	}
+	return channeltest.ReplyTo(d.ledger.Events()[0], text)
 }
 
 func TestReplyIsTheAnswerThatItsStatusTellsOf(t *testing.T) {
@@ -123,17 +117,7 @@ func TestRepliesThatCannotBeSent(t *testing.T) {
 			d := newDesk(t, nil)
 			reply := d.reply("Petugas menuju lokasi")
 			test.change(d, &reply)
-			err := d.replier.CheckReply(reply)
-			if err == nil {
-				_, err = d.replier.Reply(t.Context(), reply)
-				if _, certain := errors.AsType[*channel.NotSentError](err); certain == test.open {
-					t.Errorf("Certain that it was not sent: %v, want %v", certain, !test.open)
-				}
-			}
-			failure, ok := errors.AsType[*channel.Error](err)
-			if !ok || failure.Reason != test.want || strings.Contains(failure.Error(), "banjir") || strings.Contains(failure.Error(), "62812") {
-				t.Errorf("got %v, want %s", err, test.want)
-			}
+			channeltest.NotReplied(t, d.replier, reply, test.want, test.open, "banjir", "62812")
 			if len(d.graph.Sent()) != 0 {
 				t.Error("It was sent")
 			}

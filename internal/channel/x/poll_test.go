@@ -73,7 +73,7 @@ func (c *city) open() {
 
 func (c *city) poll() error {
 	c.clock.Advance(time.Minute)
-	return c.source.Poll(c.Context(), c.ledger.Cursor(), checked{c.ledger})
+	return c.source.Poll(c.Context(), c.ledger.Cursor(), c.ledger.Named("deputy-mayor-x"))
 }
 
 func (c *city) mustPoll() {
@@ -435,7 +435,7 @@ func TestACursorThatIsOfNoUseBeginsAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ledger := &channeltest.Ledger{}
-			if err := c.source.Poll(t.Context(), json.RawMessage(saved), checked{ledger}); err != nil || len(ledger.Events()) != 1 {
+			if err := c.source.Poll(t.Context(), json.RawMessage(saved), ledger.Named("deputy-mayor-x")); err != nil || len(ledger.Events()) != 1 {
 				t.Errorf("%v, %d events", err, len(ledger.Events()))
 			}
 		})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/channel/channeltest"
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	simulator "github.com/tanggap/tanggap/internal/simulator/x"
@@ -28,16 +29,12 @@ func allowReplies(s *v1alpha1.XSource) {
 	}
 }
 
-func replyTo(e complaint.Event, text string) channel.Reply {
-	return channel.Reply{ID: "r-1", CaseID: e.CaseID, Text: text, Message: channel.Message{ID: e.ID, At: e.OccurredAt}}
-}
-
 func TestReplyIsTheAnswerThatIsReadLater(t *testing.T) {
 	c := newCity(t, simulator.Options{Writer: &writer}, allowReplies)
 	c.server.Add(simulator.Post{Author: siti, Text: "@depok banjir", Mentions: []string{account}})
 	c.mustPoll()
 	complained := c.ledger.Events()[0]
-	sent, err := c.source.(channel.Replier).Reply(t.Context(), replyTo(complained, "Petugas DPUPR menuju lokasi 100% & segera"))
+	sent, err := c.source.(channel.Replier).Reply(t.Context(), channeltest.ReplyTo(complained, "Petugas DPUPR menuju lokasi 100% & segera"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,20 +68,9 @@ func TestRepliesThatCannotBeSent(t *testing.T) {
 			c := newCity(t, simulator.Options{Writer: &writer}, allowReplies)
 			c.server.Add(simulator.Post{Author: siti, Text: "@depok banjir", Mentions: []string{account}})
 			c.mustPoll()
-			reply := replyTo(c.ledger.Events()[0], "Petugas menuju lokasi")
+			reply := channeltest.ReplyTo(c.ledger.Events()[0], "Petugas menuju lokasi")
 			test.change(c, &reply)
-			replier := c.source.(channel.Replier)
-			err := replier.CheckReply(reply)
-			if err == nil {
-				_, err = replier.Reply(t.Context(), reply)
-				if _, certain := errors.AsType[*channel.NotSentError](err); certain == test.open {
-					t.Errorf("Certain that it was not sent: %v, want %v", certain, !test.open)
-				}
-			}
-			failure, ok := errors.AsType[*channel.Error](err)
-			if !ok || failure.Reason != test.want || strings.Contains(failure.Error(), "banjir") {
-				t.Errorf("got %v, want %s", err, test.want)
-			}
+			channeltest.NotReplied(t, c.source, reply, test.want, test.open, "banjir")
 		})
 	}
 }
@@ -97,7 +83,7 @@ func TestALimitOfXHoldsBackTheNextReply(t *testing.T) {
 	c.mustPoll()
 	complained := c.ledger.Events()[0]
 	for i := range 4 {
-		_, err := c.source.(channel.Replier).Reply(t.Context(), replyTo(complained, fmt.Sprint("Jawaban ", i)))
+		_, err := c.source.(channel.Replier).Reply(t.Context(), channeltest.ReplyTo(complained, fmt.Sprint("Jawaban ", i)))
 		failure, _ := errors.AsType[*channel.Error](err)
 		switch {
 		case i < 3 && err != nil:

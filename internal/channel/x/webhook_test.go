@@ -53,7 +53,7 @@ func (h *hooked) reopen() {
 	if err != nil {
 		h.Fatal(err)
 	}
-	h.source, h.handler = source.(channel.Poller), source.(channel.Pusher).Handler(checked{h.ledger})
+	h.source, h.handler = source.(channel.Poller), source.(channel.Pusher).Handler(h.ledger.Named("deputy-mayor-x"))
 }
 
 func openHooked(spec *v1alpha1.XSource, clock *channeltest.Clock, transport http.RoundTripper, secret string) (channel.Source, error) {
@@ -337,7 +337,7 @@ func TestACheckThatFailsKeepsNothingFromBeingRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.mention(siti, "banjir")
-	err = source.(channel.Poller).Poll(t.Context(), nil, checked{h.ledger})
+	err = source.(channel.Poller).Poll(t.Context(), nil, h.ledger.Named("deputy-mayor-x"))
 	if e, ok := errors.AsType[*channel.Error](err); !ok || e.Reason != ledgerapi.ReasonUnauthorized || len(h.ledger.Events()) != 1 {
 		t.Errorf("got %v with %d events", err, len(h.ledger.Events()))
 	}
@@ -366,7 +366,7 @@ func TestAnyOrderOfDeliveriesGivesTheSameCases(t *testing.T) {
 		for _, i := range order {
 			h.ledger = &channeltest.Ledger{}
 			h.reopen()
-			if err := h.source.Poll(t.Context(), read, checked{&channeltest.Ledger{}}); err != nil {
+			if err := h.source.Poll(t.Context(), read, (&channeltest.Ledger{}).Named("deputy-mayor-x")); err != nil {
 				rt.Fatal(err)
 			}
 			h.deliver(posts[i])
