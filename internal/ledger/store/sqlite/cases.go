@@ -39,31 +39,41 @@ func (c *conn) scanCase(r *row) (store.Case, error) {
 	return s, nil
 }
 
-// readCase reads one case; nil when there is none.
-func (c *conn) readCase(k key) (ref int64, found *store.Case, err error) {
-	channel, err := c.channel(k.Channel)
-	if err != nil || channel == 0 {
-		return 0, nil, err
+// readCases has a placeholder each for a number, a channel and a case of every row.
+var readCases = newRows("WITH k (n, of_channel, of_case) AS (VALUES ", 3,
+	") SELECT n, ref, "+caseColumns+" FROM k CROSS JOIN cases ON channel = of_channel AND case_id = of_case")
+
+// readCases calls found with every case that there is of the keys, with its place among them.
+func (c *conn) readCases(keys []key, found func(i int, ref int64, s store.Case)) error {
+	channels := make([]int64, len(keys))
+	for i := range keys {
+		var err error
+		if channels[i], err = c.channel(keys[i].Channel); err != nil {
+			return err
+		}
 	}
-	err = c.query("SELECT ref, "+caseColumns+" FROM cases WHERE channel = ? AND case_id = ?",
-		func(b *binder) { b.int(channel); b.text(k.CaseID) },
-		func(r *row) error {
-			ref = r.int()
+	return readCases.each(len(keys), func(sql string, from, to int) error {
+		bind := func(b *binder) {
+			for i := from; i < to; i++ {
+				b.int(int64(i))
+				b.int(channels[i])
+				b.text(keys[i].CaseID)
+			}
+		}
+		return c.query(sql, bind, func(r *row) error {
+			i, ref := int(r.int()), r.int()
 			s, err := c.scanCase(r)
-			found = &s
+			found(i, ref, s)
 			return err
 		})
-	return ref, found, err
+	})
 }
 
 // Cases implements store.Reader.
 func (r reader) Cases(_ context.Context, keys []complaint.CaseKey) ([]*store.Case, error) {
 	cases := make([]*store.Case, len(keys))
-	for i, k := range keys {
-		var err error
-		if _, cases[i], err = r.readCase(k); err != nil {
-			return nil, fmt.Errorf("reading cases: %w", err)
-		}
+	if err := r.readCases(keys, func(i int, _ int64, s store.Case) { cases[i] = &s }); err != nil {
+		return nil, fmt.Errorf("reading cases: %w", err)
 	}
 	return cases, nil
 }
@@ -150,12 +160,12 @@ func (t *tx) PutCases(_ context.Context, cases []store.Case) error {
 	t.wrote = t.wrote || len(cases) > 0
 	stored := slices.Clone(cases)
 	var added []newCase
+	if err := t.lookup(len(cases), func(i int) key { return cases[i].CaseKey }); err != nil {
+		return fmt.Errorf("writing cases: %w", err)
+	}
 	for i := range stored {
 		c := &stored[i]
-		k, err := t.lookup(c.CaseKey)
-		if err != nil {
-			return fmt.Errorf("writing cases: %w", err)
-		}
+		k := t.known[c.CaseKey]
 		c.Events = int(k.events)
 		if k.stored == nil {
 			added = append(added, newCase{c, k.ref})

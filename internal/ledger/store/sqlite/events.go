@@ -58,12 +58,12 @@ func (t *tx) newEvents(events []store.Event) ([]newEvent, error) {
 	}
 	seen := make(map[id]struct{}, len(events))
 	added := make([]newEvent, 0, len(events))
+	if err := t.lookup(len(events), func(i int) key { return events[i].Key() }); err != nil {
+		return nil, err
+	}
 	for i := range events {
-		e := newEvent{Event: &events[i], index: i}
+		e := newEvent{Event: &events[i], index: i, of: t.known[events[i].Key()]}
 		var err error
-		if e.of, err = t.lookup(e.Key()); err != nil {
-			return nil, err
-		}
 		if e.channel, err = t.channelForInsert(e.Channel); err != nil {
 			return nil, err
 		}
@@ -190,14 +190,15 @@ func (t *tx) ReplaceEvents(_ context.Context, events []store.Event) error {
 // Events implements store.Reader.
 func (r reader) Events(_ context.Context, keys []complaint.CaseKey) ([][]store.Event, error) {
 	events := make([][]store.Event, len(keys))
-	for i, k := range keys {
-		ref, found, err := r.readCase(k)
-		if err == nil && found != nil {
-			events[i], err = r.eventsOf(k, ref)
+	refs := make([]int64, len(keys))
+	err := r.readCases(keys, func(i int, ref int64, _ store.Case) { refs[i] = ref })
+	for i, ref := range refs {
+		if err == nil && ref != 0 {
+			events[i], err = r.eventsOf(keys[i], ref)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("reading events: %w", err)
-		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading events: %w", err)
 	}
 	return events, nil
 }
@@ -205,14 +206,14 @@ func (r reader) Events(_ context.Context, keys []complaint.CaseKey) ([][]store.E
 // Events implements store.Reader, with what this transaction has added.
 func (t *tx) Events(_ context.Context, keys []complaint.CaseKey) ([][]store.Event, error) {
 	events := make([][]store.Event, len(keys))
+	err := t.lookup(len(keys), func(i int) key { return keys[i] })
 	for i, k := range keys {
-		c, err := t.lookup(k)
 		if err == nil {
-			events[i], err = t.eventsOf(k, c.ref)
+			events[i], err = t.eventsOf(k, t.known[k].ref)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("reading events: %w", err)
-		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading events: %w", err)
 	}
 	return events, nil
 }

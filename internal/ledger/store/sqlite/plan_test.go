@@ -96,7 +96,7 @@ func TestEveryReadUsesItsIndex(t *testing.T) {
 			var plans []string
 			var explain []string
 			err := c.db.Trace(sqlite3.TRACE_STMT, func(_ sqlite3.TraceEvent, _, sql any) error {
-				if text, ok := sql.(string); ok && (strings.Contains(text, "FROM cases") || strings.Contains(text, "FROM reporters") || strings.Contains(text, "FROM replies")) {
+				if text, ok := sql.(string); ok && (strings.Contains(text, "FROM cases") || strings.Contains(text, "JOIN cases") || strings.Contains(text, "FROM reporters") || strings.Contains(text, "FROM replies")) {
 					explain = append(explain, text)
 				}
 				return nil
@@ -111,7 +111,10 @@ func TestEveryReadUsesItsIndex(t *testing.T) {
 			for _, sql := range explain {
 				err := c.query("EXPLAIN QUERY PLAN "+sql, nil, func(r *row) error {
 					r.column = 3
-					plans = append(plans, r.text())
+					// What is asked for is gone through, of course.
+					if detail := r.text(); detail != "SCAN k" && !strings.HasSuffix(detail, "CONSTANT ROW") && !strings.HasSuffix(detail, "CONSTANT ROWS") {
+						plans = append(plans, detail)
+					}
 					return nil
 				})
 				if err != nil {

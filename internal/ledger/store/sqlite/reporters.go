@@ -303,26 +303,57 @@ func (r reader) byReporter(s *sweep, q *store.ReporterQuery) ([]store.Case, erro
 	return latest(cases, q), err
 }
 
-// ByReporter implements store.Reader.
+// haveReporters are the numbers of the rows, of a number, a reporter and two instants, that find something.
+var haveReporters = newRows("WITH k (n, who, since, till) AS (VALUES ", 4,
+	") SELECT n FROM k WHERE EXISTS (SELECT 1 FROM reporters WHERE reporter = who AND received >= since AND received < till)")
+
+// ByReporter implements store.Reader. Most reporters are new: the table is first asked for all at once.
 func (t *tx) ByReporter(_ context.Context, queries []store.ReporterQuery) ([][]store.Case, error) {
 	found := make([][]store.Case, len(queries))
+	err := haveReporters.each(len(queries), func(sql string, from, to int) error {
+		return t.haveReporters(sql, queries, from, to, found)
+	})
 	for i := range queries {
-		var err error
-		if found[i], err = t.byReporter(&queries[i]); err != nil {
-			return nil, fmt.Errorf("looking for a reporter's cases: %w", err)
+		if err == nil {
+			found[i], err = t.addPending(found[i], &queries[i])
 		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking for a reporter's cases: %w", err)
 	}
 	return found, nil
 }
 
-func (t *tx) byReporter(q *store.ReporterQuery) ([]store.Case, error) {
-	cases, err := t.swept(q)
-	if err != nil {
-		return nil, err
+// haveReporters finds what the table has for some of the queries.
+func (t *tx) haveReporters(sql string, queries []store.ReporterQuery, from, to int, found [][]store.Case) error {
+	var have []int
+	bind := func(b *binder) {
+		for i := from; i < to; i++ {
+			since, till := span(&queries[i])
+			b.int(int64(i))
+			b.reporter(reporterOf(queries[i].Pseudonym))
+			b.int(since)
+			b.int(till)
+		}
 	}
+	err := t.query(sql, bind, func(r *row) error {
+		have = append(have, int(r.int()))
+		return nil
+	})
+	for _, i := range have {
+		if err == nil {
+			found[i], err = t.swept(&queries[i])
+		}
+	}
+	return err
+}
+
+// addPending adds to what the table has what is in memory.
+func (t *tx) addPending(cases []store.Case, q *store.ReporterQuery) ([]store.Case, error) {
 	reporter := reporterOf(q.Pseudonym)
 	from, to := span(q)
 	there := len(cases)
+	var err error
 	t.store.pending.entries.Descend(entry{reporter, to - 1, math.MaxInt64}, func(e entry) bool {
 		if e.reporter != reporter || e.received < from || len(cases)-there == q.Limit {
 			return false

@@ -94,36 +94,40 @@ func (t *tx) channelForInsert(name string) (int64, error) {
 	return id, nil
 }
 
-// lookup is the case of a key, read when it is not known yet; one that is not in the database gets
+// lookup makes n cases known, of which it reads those that are not yet; one that is not in the database gets
 // the next number, which is used when it is put.
-func (t *tx) lookup(k key) (*known, error) {
-	if found, ok := t.known[k]; ok {
-		return found, nil
+func (t *tx) lookup(n int, of func(i int) key) error {
+	var keys []key
+	for i := range n {
+		k := of(i)
+		if _, ok := t.known[k]; !ok {
+			t.known[k] = &known{}
+			keys = append(keys, k)
+		}
 	}
-	found := &known{}
-	var err error
-	if found.ref, found.stored, err = t.readCase(k); err != nil {
-		return nil, err
+	err := t.readCases(keys, func(i int, ref int64, s store.Case) {
+		*t.known[keys[i]] = known{ref: ref, events: int64(s.Events), stored: &s}
+	})
+	if err != nil {
+		return err
 	}
-	if found.stored != nil {
-		found.events = int64(found.stored.Events)
-	} else {
-		t.store.lastRef++
-		found.ref = t.store.lastRef
+	for _, k := range keys {
+		if found := t.known[k]; found.stored == nil {
+			t.store.lastRef++
+			found.ref = t.store.lastRef
+		}
 	}
-	t.known[k] = found
-	return found, nil
+	return nil
 }
 
 // Cases implements store.Reader; what is read is remembered for PutCases.
 func (t *tx) Cases(_ context.Context, keys []complaint.CaseKey) ([]*store.Case, error) {
+	if err := t.lookup(len(keys), func(i int) key { return keys[i] }); err != nil {
+		return nil, fmt.Errorf("reading cases: %w", err)
+	}
 	cases := make([]*store.Case, len(keys))
 	for i, k := range keys {
-		found, err := t.lookup(k)
-		if err != nil {
-			return nil, fmt.Errorf("reading cases: %w", err)
-		}
-		if found.stored != nil {
+		if found := t.known[k]; found.stored != nil {
 			c := *found.stored
 			cases[i] = &c
 		}
