@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	store "github.com/tanggap/tanggap/internal/ledger/store/postgres"
 	"github.com/tanggap/tanggap/test/postgres"
@@ -57,7 +58,8 @@ func (d *Database) Options(name, address string) store.Options {
 // Flags are those that lead a ledger there.
 func (d *Database) Flags(name, address string) ([]string, error) {
 	options := d.Options(name, address)
-	file := filepath.Join(d.dir, "database-url-"+name)
+	// Ledgers on one database may reach it by different addresses.
+	file := filepath.Join(d.dir, "database-url-"+name+"-"+strings.ReplaceAll(address, ":", "-"))
 	if err := os.WriteFile(file, []byte(options.URL+"\n"), 0o600); err != nil {
 		return nil, fmt.Errorf("preparing a database: %w", err)
 	}
