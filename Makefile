@@ -22,6 +22,8 @@ DEMO_FOR  ?=
 INTAKE_FLAGS ?= -variants embedded,postgres,benthos -output docs/benchmarks/intake.md
 # See bin/large -help: fewer -cases take less time, and 2 KiB of disk each.
 LARGE_FLAGS ?= -output docs/benchmarks/large.md
+# See bin/soak -help: -for is how long deliveries come in on each storage.
+SOAK_FLAGS ?= -output docs/benchmarks/soak.md
 # -seed repeats the choices of a run.
 CHAOS_FLAGS ?= -rounds 200 -output $(CURDIR)/docs/benchmarks/chaos.md
 # -count=1 runs the tests even when nothing changed since they passed.
@@ -87,6 +89,11 @@ bench-intake: network postgresql build ## Measure deliveries through worker and 
 bench-large: network postgresql build ## Measure ten million open cases on PostgreSQL (LARGE_FLAGS), and write docs/benchmarks/large.md
 	$(GO_BUILD) -o bin/large ./test/bench/large
 	bin/large $(LARGE_FLAGS)
+
+.PHONY: soak
+soak: network postgresql build ## Run on tables with a million cases for minutes and see that nothing goes on growing (SOAK_FLAGS), and write docs/benchmarks/soak.md
+	$(GO_BUILD) -o bin/soak ./test/bench/soak
+	bin/soak $(SOAK_FLAGS)
 
 .PHONY: chaos
 chaos: network postgresql ## Kill and freeze processes, fill the disk and cut connections under load (CHAOS_FLAGS), and write docs/benchmarks/chaos.md
