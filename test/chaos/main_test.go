@@ -19,6 +19,7 @@ import (
 var (
 	rounds = flag.Int("rounds", 9, "how many faults there are, over all kinds of storage")
 	seed   = flag.Uint64("seed", 0, "repeats the choices of a run; 0 chooses one")
+	only   = flag.String("only", "", "a part of the names of the faults that happen; all by default")
 	output = flag.String("output", "", "the page to write the table to; none by default")
 )
 
