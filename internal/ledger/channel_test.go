@@ -8,6 +8,7 @@ import (
 
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+	"github.com/tanggap/tanggap/internal/mac"
 )
 
 func TestObservedThroughNeverMovesBackNorAheadOfNow(t *testing.T) {
@@ -127,7 +128,7 @@ func TestSpilloverIsFoundByAnEarlierKey(t *testing.T) {
 		f.append(channel, e)
 	}
 	complain("dsw", "C1", monday.Add(-time.Hour))
-	f.names = &Pseudonyms{keys: [][]byte{[]byte("a new key of the city"), f.names.keys[0]}}
+	f.names = &Pseudonyms{keys: []*mac.Key{pseudonymKey("a new key of the city"), f.names.keys[0]}}
 	f.restart()
 	complain("wa", "W1", monday)
 	if s := f.summary().Spillover; len(s) != 1 || s[0].From != "dsw" {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+	"github.com/tanggap/tanggap/internal/mac"
 )
 
 const erasedPhone = "0812-7777-9001"
@@ -137,7 +138,7 @@ func TestEveryIdentityAndEveryKeyIsLookedFor(t *testing.T) {
 	elsewhere := handled
 	elsewhere.CaseID, elsewhere.ID, elsewhere.Text = "E3", "E3", "ORANGLAIN"
 	f.append("sigap", elsewhere)
-	f.names = &Pseudonyms{keys: [][]byte{[]byte("a new key of the city"), f.names.keys[0]}}
+	f.names = &Pseudonyms{keys: []*mac.Key{pseudonymKey("a new key of the city"), f.names.keys[0]}}
 	f.restart()
 	f.erase(t, ledgerapi.ErasureReporter{Email: "warga@example.ORG"}, ledgerapi.ErasureReporter{Channel: "wa", Handle: "2244994945"})
 	if found := f.stored("RAHASIASATU", "RAHASIADUA", "Warga@", "0812-5555-555"); len(found) > 0 {
@@ -149,7 +150,7 @@ func TestEveryIdentityAndEveryKeyIsLookedFor(t *testing.T) {
 	f.verify()
 
 	// And what was erased under one key is recognised under the next.
-	f.names = &Pseudonyms{keys: append([][]byte{[]byte("yet another key of it")}, f.names.keys...)}
+	f.names = &Pseudonyms{keys: append([]*mac.Key{pseudonymKey("yet another key of it")}, f.names.keys...)}
 	f.restart()
 	late := handled
 	late.CaseID, late.ID, late.Text = "E4", "E4", "RAHASIATERLAMBAT"

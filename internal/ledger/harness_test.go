@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 	"github.com/tanggap/tanggap/internal/ledger/store"
 	"github.com/tanggap/tanggap/internal/ledger/store/sqlite"
 	"github.com/tanggap/tanggap/internal/ledger/transfer"
+	"github.com/tanggap/tanggap/internal/mac"
 	"github.com/tanggap/tanggap/internal/policy"
 	"github.com/tanggap/tanggap/internal/sla"
 	"github.com/tanggap/tanggap/internal/taxonomy"
@@ -117,9 +119,11 @@ func newReplicas(t failer, dir string, n int) *fixture {
 	return f
 }
 
+func pseudonymKey(key string) *mac.Key { return mac.New(sha256.New, []byte(key)) }
+
 func makeFixture(t failer, dir string, n int) *fixture {
 	return &fixture{
-		t: t, dir: dir, clock: &fakeClock{at: monday}, names: &Pseudonyms{keys: [][]byte{[]byte("0123456789abcdef")}}, replicas: make([]*replica, n),
+		t: t, dir: dir, clock: &fakeClock{at: monday}, names: &Pseudonyms{keys: []*mac.Key{pseudonymKey("0123456789abcdef")}}, replicas: make([]*replica, n),
 	}
 }
 

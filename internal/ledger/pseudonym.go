@@ -2,18 +2,19 @@ package ledger
 
 import (
 	"bytes"
-	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/tanggap/tanggap/internal/mac"
 )
 
 // Pseudonyms makes pseudonyms of reporters: what stands for one person everywhere and tells nobody
 // without the key who it is. A nil Pseudonyms makes none.
 type Pseudonyms struct {
 	// keys are the current one and, after it, those that were in use before.
-	keys [][]byte
+	keys []*mac.Key
 }
 
 const (
@@ -36,7 +37,7 @@ func ReadPseudonymKeys(path string) (*Pseudonyms, error) {
 		case len(key) < minKeyBytes:
 			return nil, fmt.Errorf("reading the pseudonym key: a key needs at least %d bytes", minKeyBytes)
 		default:
-			p.keys = append(p.keys, key)
+			p.keys = append(p.keys, mac.New(sha256.New, key))
 		}
 	}
 	if len(p.keys) == 0 {
@@ -51,9 +52,7 @@ func (p *Pseudonyms) of(identity string) (current []byte, earlier [][]byte) {
 		return nil, nil
 	}
 	for i, key := range p.keys {
-		mac := hmac.New(sha256.New, key)
-		mac.Write([]byte(identity))
-		sum := mac.Sum(nil)[:pseudonymBytes]
+		sum := key.Sum([]byte(identity))[:pseudonymBytes]
 		if i == 0 {
 			current = sum
 		} else {

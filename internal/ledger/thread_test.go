@@ -14,6 +14,7 @@ import (
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	"github.com/tanggap/tanggap/internal/ledger/store"
+	"github.com/tanggap/tanggap/internal/mac"
 )
 
 // said is a message of a person on the channel wa, which asks for its case; minute counts from monday.
@@ -203,7 +204,7 @@ func TestMessagesDeliveredSideBySideAreOneCase(t *testing.T) {
 func TestAPersonIsFoundByAnEarlierKey(t *testing.T) {
 	f := testFixture(t)
 	f.append("wa", said(ani, "1", 0))
-	f.names = &Pseudonyms{keys: [][]byte{[]byte("another key of the ledger"), f.names.keys[0]}}
+	f.names = &Pseudonyms{keys: []*mac.Key{pseudonymKey("another key of the ledger"), f.names.keys[0]}}
 	f.restart()
 	f.append("wa", said(ani, "2", 1))
 	if diff := cmp.Diff([][]string{{"1", "2"}}, f.casesOf("wa")); diff != "" {

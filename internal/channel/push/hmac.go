@@ -7,20 +7,19 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
-	"hash"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/mac"
 )
 
 // HMAC verifies a header with an HMAC, in the shape that the specification says.
 type HMAC struct {
 	spec     v1alpha1.HMACVerification
-	hash     func() hash.Hash
-	secrets  [][]byte
+	secrets  []*mac.Key
 	template []segment
 	window   Window
 }
@@ -30,12 +29,13 @@ type segment struct{ literal, name string }
 
 // NewHMAC reads the secrets of a verifier.
 func NewHMAC(spec *v1alpha1.HMACVerification, credential Credential, now func() time.Time) (*HMAC, error) {
-	v := &HMAC{spec: *spec, hash: sha256.New, template: segments(spec.SignedContent), window: Window{Tolerance: DefaultTolerance, Now: now}}
+	v := &HMAC{spec: *spec, template: segments(spec.SignedContent), window: Window{Tolerance: DefaultTolerance, Now: now}}
+	algorithm := sha256.New
 	switch spec.Algorithm {
 	case "SHA512":
-		v.hash = sha512.New
+		algorithm = sha512.New
 	case "SHA1":
-		v.hash = sha1.New
+		algorithm = sha1.New
 	}
 	if spec.Tolerance != nil {
 		v.window.Tolerance = spec.Tolerance.Duration
@@ -48,7 +48,7 @@ func NewHMAC(spec *v1alpha1.HMACVerification, credential Credential, now func() 
 		if len(secret) == 0 {
 			return nil, Unusable(ref, "is empty")
 		}
-		v.secrets = append(v.secrets, secret)
+		v.secrets = append(v.secrets, mac.New(algorithm, secret))
 	}
 	return v, nil
 }
@@ -132,22 +132,23 @@ func fields(value, signatureField, timestampField string) (signatures []string, 
 
 // signed reports whether one of the signatures is of one of the secrets.
 func (v *HMAC) signed(signatures []string, timestamp, id string, body []byte) bool {
+	var room [4][]byte
+	content := room[:0]
+	for _, part := range v.template {
+		switch part.name {
+		case "body":
+			content = append(content, body)
+		case "timestamp":
+			content = append(content, []byte(timestamp))
+		case "id":
+			content = append(content, []byte(id))
+		default:
+			content = append(content, []byte(part.literal))
+		}
+	}
 	found := false
 	for _, secret := range v.secrets {
-		mac := hmac.New(v.hash, secret)
-		for _, part := range v.template {
-			switch part.name {
-			case "body":
-				mac.Write(body)
-			case "timestamp":
-				mac.Write([]byte(timestamp))
-			case "id":
-				mac.Write([]byte(id))
-			default:
-				mac.Write([]byte(part.literal))
-			}
-		}
-		want := mac.Sum(nil)
+		want := secret.Sum(content...)
 		for _, signature := range signatures {
 			found = v.equal(signature, want) || found
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/mac"
 )
 
 // The headers and prefixes of Standard Webhooks 1.0.0.
@@ -29,7 +30,7 @@ const (
 
 // standardWebhooks verifies by Standard Webhooks 1.0.0.
 type standardWebhooks struct {
-	secrets [][]byte
+	secrets []*mac.Key
 	keys    []ed25519.PublicKey
 	window  Window
 }
@@ -68,7 +69,7 @@ func (v *standardWebhooks) add(ref v1alpha1.SecretKeyReference, value string) er
 	case len(key) < minSecretBytes:
 		return Unusable(ref, "holds a secret of less than 24 bytes, which is too weak")
 	default:
-		v.secrets = append(v.secrets, key)
+		v.secrets = append(v.secrets, mac.New(sha256.New, key))
 	}
 	return nil
 }
@@ -103,10 +104,7 @@ func (v *standardWebhooks) Verify(header http.Header, body []byte) *channel.Erro
 func (v *standardWebhooks) signed(signatures []string, prefix, body []byte) bool {
 	found := false
 	for _, secret := range v.secrets {
-		mac := hmac.New(sha256.New, secret)
-		mac.Write(prefix)
-		mac.Write(body)
-		want := base64.StdEncoding.AppendEncode(nil, mac.Sum(nil))
+		want := base64.StdEncoding.AppendEncode(nil, secret.Sum(prefix, body))
 		for _, signature := range signatures {
 			if got, ok := strings.CutPrefix(signature, "v1,"); ok {
 				found = hmac.Equal([]byte(got), want) || found
