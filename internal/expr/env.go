@@ -189,7 +189,7 @@ func (e *Env) Compile(source string, want Kind) (program *Program, err error) {
 	if err != nil {
 		return nil, planError(err)
 	}
-	return &Program{source: source, want: want, cel: compiled, ast: ast, path: pathOf(ast.NativeRep().Expr())}, nil
+	return &Program{source: source, want: want, cel: compiled, ast: ast, shortcut: shortcutOf(ast.NativeRep().Expr())}, nil
 }
 
 // convertible reports whether a result of the type can become the kind wanted when evaluated.

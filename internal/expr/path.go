@@ -1,14 +1,15 @@
 package expr
 
 import (
+	"slices"
+
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 )
 
-// path is an expression that only looks something up: item.a, or item.?a.?b. Most expressions of a mapping
-// are such, and looking up is many times cheaper than evaluating.
+// path is an expression that only looks something up: item.a, or item.?a.?b.
 type path struct {
 	variable string
 	steps    []step
@@ -55,30 +56,47 @@ func (p *path) with(s step) *path {
 	return p
 }
 
-// find looks the value up. It is false for whatever is not a plain value in plain objects: that is evaluated,
-// and so are all errors.
+// optional says that the path may have no value.
+func (p *path) optional() bool {
+	return slices.ContainsFunc(p.steps, func(s step) bool { return s.optional })
+}
+
+// value looks the value up: there is false where an optional member is absent, ok where it has to be evaluated.
+func (p *path) value(vars map[string]any) (value any, there, ok bool) {
+	value, ok = vars[p.variable]
+	if !ok {
+		return nil, false, false
+	}
+	for _, s := range p.steps {
+		members, isObject := value.(map[string]any)
+		if !isObject {
+			return nil, false, false
+		}
+		if value, ok = members[s.name]; !ok {
+			return nil, false, s.optional
+		}
+	}
+	return value, true, true
+}
+
+// find is a shortcut. What is absent is null.
 func (p *path) find(vars map[string]any) (ref.Val, bool) {
-	value, ok := vars[p.variable]
+	value, _, ok := p.value(vars)
 	if !ok {
 		return nil, false
 	}
-	for _, s := range p.steps {
-		members, ok := value.(map[string]any)
-		if !ok {
-			return nil, false
-		}
-		if value, ok = members[s.name]; !ok {
-			if s.optional {
-				return types.NullValue, true
-			}
-			return nil, false
-		}
-	}
+	return plain(value)
+}
+
+// plain is a value that an expression has as it is.
+func plain(value any) (ref.Val, bool) {
 	switch v := value.(type) {
 	case string:
 		return types.String(v), true
 	case int64:
 		return types.Int(v), true
+	case float64:
+		return numbers{}.NativeToValue(v), true
 	case bool:
 		return types.Bool(v), true
 	case nil:

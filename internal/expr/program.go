@@ -14,8 +14,8 @@ type Program struct {
 	want   Kind
 	cel    cel.Program
 	ast    *cel.Ast
-	// path is set for an expression that only looks something up.
-	path *path
+	// shortcut is nil for an expression that always has to be evaluated.
+	shortcut shortcut
 }
 
 // Source is the expression as it was written.
@@ -27,8 +27,8 @@ func (p *Program) Kind() Kind { return p.want }
 // eval runs the program. The values of vars are Go values as encoding/json makes them, and
 // time.Time, time.Duration, []byte, []string and map[string]string.
 func (p *Program) eval(vars map[string]any) (ref.Val, error) {
-	if p.path != nil {
-		if value, ok := p.path.find(vars); ok {
+	if p.shortcut != nil {
+		if value, ok := p.shortcut(vars); ok {
 			return value, nil
 		}
 	}
