@@ -63,6 +63,7 @@ func (m *processMetrics) of(channel string) *channelMetrics {
 		refused:  m.appends.WithLabelValues(channel, "failed"),
 		latency:  m.latency.WithLabelValues(channel),
 		answered: m.deliveries.MustCurryWith(prometheus.Labels{"channel": channel}),
+		taken:    m.deliveries.WithLabelValues(channel, strconv.Itoa(http.StatusNoContent)),
 	}
 }
 
@@ -72,6 +73,7 @@ type channelMetrics struct {
 	stored, conflict, refused prometheus.Counter
 	latency                   prometheus.Observer
 	answered                  *prometheus.CounterVec
+	taken                     prometheus.Counter // those of answered with 204, which nearly all are
 }
 
 // appended counts a request to the ledger.
@@ -89,6 +91,10 @@ func (m *channelMetrics) appended(took time.Duration, err error) {
 
 // delivered counts the answer to a platform.
 func (m *channelMetrics) delivered(status int) {
+	if status == http.StatusNoContent {
+		m.taken.Inc()
+		return
+	}
 	if status < 100 || status > 599 {
 		status = http.StatusInternalServerError
 	}

@@ -27,12 +27,15 @@ func formOf(header http.Header) (form, bool) {
 	if encoding := header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return 0, false
 	}
-	kind, parameters, err := mime.ParseMediaType(header.Get("Content-Type"))
-	if header.Get("Content-Type") == "" {
-		kind, err = "application/json", nil
-	}
-	if err != nil {
-		return 0, false
+	kind, parameters := header.Get("Content-Type"), map[string]string(nil)
+	switch kind {
+	case "", "application/json": // what nearly all say
+		kind = "application/json"
+	default:
+		var err error
+		if kind, parameters, err = mime.ParseMediaType(kind); err != nil {
+			return 0, false
+		}
 	}
 	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii") {
 		return 0, false
