@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,6 +45,7 @@ func newLedgerCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			collectLess(ledgerGarbage)
+			defer runtime.KeepAlive(make([]byte, ledgerBallast))
 			return runLedger(command.Context(), f)
 		},
 	}

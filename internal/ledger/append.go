@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
@@ -97,13 +98,7 @@ func (l *Ledger) prepare(in complaint.Event, channel string, now time.Time, stor
 	}
 	e.Thread = nil
 	e.Text = plain(e.Text)
-	if len(e.Attributes) > 0 {
-		attributes := make(map[string]string, len(e.Attributes))
-		for k, v := range e.Attributes {
-			attributes[plain(k)] = plain(v)
-		}
-		e.Attributes = attributes
-	}
+	e.Attributes = plainAttributes(e.Attributes)
 	out := store.Event{Event: e, ReceivedAt: now.UTC().Truncate(time.Microsecond)}
 	if e.Reporter != nil {
 		var earlier [][]byte
@@ -125,7 +120,25 @@ func plain(s string) string {
 	if strings.IndexByte(s, 0) >= 0 {
 		s = strings.ReplaceAll(s, "\x00", "")
 	}
+	if utf8.ValidString(s) { // many times faster than the search for what is not
+		return s
+	}
 	return strings.ToValidUTF8(s, "\ufffd")
+}
+
+// plainAttributes are attributes of which every key and value is plain: the given ones, if they are.
+func plainAttributes(attributes map[string]string) map[string]string {
+	for k, v := range attributes {
+		if plain(k) == k && plain(v) == v {
+			continue
+		}
+		made := make(map[string]string, len(attributes))
+		for k, v := range attributes {
+			made[plain(k)] = plain(v)
+		}
+		return made
+	}
+	return attributes
 }
 
 // cut is the beginning of a text of at most limit bytes, without a torn character.
