@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -45,6 +46,9 @@ type options struct {
 	connections                            []int
 	variants                               []string
 }
+
+// most is the largest number of connections.
+func (o *options) most() int { return slices.Max(o.connections) }
 
 func parse(arguments []string) (o options, err error) {
 	flags := flag.NewFlagSet("intake", flag.ContinueOnError)

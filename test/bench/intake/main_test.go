@@ -49,7 +49,7 @@ func TestIntakeThroughWorkerAndLedger(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| 1 | durable limit |", "| 8 | durable limit |", "| 1 | embedded |", "| 8 | embedded |", "load client", "fdatasync"} {
+	for _, want := range []string{"| 1 | durable limit |", "| 8 | durable limit |", "| 1 | embedded |", "| 8 | embedded |", "load client", "fdatasync", "Go's own HTTP client"} {
 		if !strings.Contains(string(written), want) {
 			t.Errorf("the page has no %q:\n%s", want, written)
 		}

@@ -27,6 +27,7 @@ type turn struct {
 type row struct {
 	variant     string
 	connections int
+	standard    bool // by Go's own HTTP client
 	turns       []turn
 }
 
@@ -42,51 +43,62 @@ func measure(ctx context.Context, o options, variants []*variant, progress io.Wr
 	t := &table{}
 	for _, v := range variants {
 		// The first deliveries open connections and compile expressions.
-		if _, err := t.turn(ctx, v, min(o.slice, time.Second), 16); err != nil {
+		if _, err := t.turn(ctx, v, min(o.slice, time.Second), 16, false); err != nil {
 			return nil, err
 		}
 	}
 	for _, n := range o.connections {
-		rows := map[*variant]*row{}
-		for _, v := range variants {
-			rows[v] = &row{variant: v.name, connections: n}
+		if err := t.rounds(ctx, o, variants, n, false, progress); err != nil {
+			return nil, err
 		}
-		for round := range o.rounds {
-			for _, v := range order(variants, round) {
-				waitForProfile := func() error { return nil }
-				if o.profile != "" && n == slices.Max(o.connections) && round == o.rounds-1 {
-					waitForProfile = v.profile(ctx, o.profile, o.slice)
-				}
-				measured, err := t.turn(ctx, v, o.slice, n)
-				if err == nil {
-					err = waitForProfile()
-				}
-				if err != nil {
-					return nil, fmt.Errorf("%s with %d connections: %w", v.name, n, err)
-				}
-				rows[v].turns = append(rows[v].turns, measured)
-			}
-			limit := rows[variants[0]].turns[round]
-			for _, v := range variants {
-				mine := &rows[v].turns[round]
-				mine.of, mine.ofCPU = mine.rate/limit.rate, limit.total/mine.total
-			}
-		}
-		for _, v := range variants {
-			t.rows = append(t.rows, *rows[v])
-			fmt.Fprintln(progress, rows[v].line())
-		}
+	}
+	if err := t.rounds(ctx, o, variants, o.most(), true, progress); err != nil {
+		return nil, err
 	}
 	return t, t.measureFlood(ctx, o, variants, progress)
 }
 
+// rounds lets the variants take turns with a number of connections.
+func (t *table) rounds(ctx context.Context, o options, variants []*variant, connections int, standard bool, progress io.Writer) error {
+	rows := map[*variant]*row{}
+	for _, v := range variants {
+		rows[v] = &row{variant: v.name, connections: connections, standard: standard}
+	}
+	for round := range o.rounds {
+		for _, v := range order(variants, round) {
+			waitForProfile := func() error { return nil }
+			if o.profile != "" && connections == o.most() && !standard && round == o.rounds-1 {
+				waitForProfile = v.profile(ctx, o.profile, o.slice)
+			}
+			measured, err := t.turn(ctx, v, o.slice, connections, standard)
+			if err == nil {
+				err = waitForProfile()
+			}
+			if err != nil {
+				return fmt.Errorf("%s with %d connections: %w", v.name, connections, err)
+			}
+			rows[v].turns = append(rows[v].turns, measured)
+		}
+		limit := rows[variants[0]].turns[round]
+		for _, v := range variants {
+			mine := &rows[v].turns[round]
+			mine.of, mine.ofCPU = mine.rate/limit.rate, limit.total/mine.total
+		}
+	}
+	for _, v := range variants {
+		t.rows = append(t.rows, *rows[v])
+		fmt.Fprintln(progress, rows[v].line())
+	}
+	return nil
+}
+
 // turn is one turn of a variant.
-func (t *table) turn(ctx context.Context, v *variant, d time.Duration, connections int) (turn, error) {
+func (t *table) turn(ctx context.Context, v *variant, d time.Duration, connections int, standard bool) (turn, error) {
 	before, err := v.cpu()
 	if err != nil {
 		return turn{}, err
 	}
-	result, err := load.Run(ctx, load.Plan{URL: v.url, Connections: connections, Duration: d, Sources: v.deliveries.Source})
+	result, err := load.Run(ctx, load.Plan{URL: v.url, Connections: connections, Duration: d, Sources: v.deliveries.Source, Standard: standard})
 	if err != nil {
 		return turn{}, err
 	}
@@ -148,6 +160,19 @@ func (r *row) costs() string {
 	return fmt.Sprintf("| %s | %.0f | %s |", r.variant, r.median(func(t *turn) float64 { return t.total }), strings.Join(parts, ", "))
 }
 
+// lines are those of the rows that were measured with the one or the other client.
+func (t *table) lines(standard bool, line func(*row) string) string {
+	var b strings.Builder
+	for i := range t.rows {
+		if t.rows[i].standard == standard {
+			if text := line(&t.rows[i]); text != "" {
+				b.WriteString(text + "\n")
+			}
+		}
+	}
+	return b.String()
+}
+
 // page is the page of the documentation.
 func (t *table) page(facts machine.Facts, command string) string {
 	var b strings.Builder
@@ -159,17 +184,17 @@ func (t *table) page(facts machine.Facts, command string) string {
 	}
 	b.WriteString("\nEach figure is the median of the rounds. The last columns compare with the durable limit in the same round: the rate divided by its rate, " +
 		"and its CPU time of a delivery divided by the variant's.\n\n")
-	b.WriteString("| connections | variant | deliveries/s | p50 ms | p99 ms | of the durable limit | by CPU time |\n| --- | --- | --- | --- | --- | --- | --- |\n")
-	for i := range t.rows {
-		b.WriteString(t.rows[i].line() + "\n")
-	}
+	const head = "| connections | variant | deliveries/s | p50 ms | p99 ms | of the durable limit | by CPU time |\n| --- | --- | --- | --- | --- | --- | --- |\n"
+	b.WriteString(head + t.lines(false, (*row).line))
+	b.WriteString("\nWith Go's own HTTP client to send the load, which spends on the same cores what senders usually spend:\n\n" + head + t.lines(true, (*row).line))
 	last := t.rows[len(t.rows)-1].connections
 	fmt.Fprintf(&b, "\nCPU time of one delivery with %d connections, in microseconds:\n\n| variant | total | of which |\n| --- | --- | --- |\n", last)
-	for i := range t.rows {
-		if t.rows[i].connections == last {
-			b.WriteString(t.rows[i].costs() + "\n")
+	b.WriteString(t.lines(false, func(r *row) string {
+		if r.connections != last {
+			return ""
 		}
-	}
+		return r.costs()
+	}))
 	fmt.Fprintf(&b, "\nDeliveries of one channel at %d a second, alone and while %d connections flood another channel, p50 / p99 in milliseconds:\n\n",
 		calmConnections*int(time.Second/calmEvery), floodConnections)
 	b.WriteString("| variant | alone | during the flood | refused | the flood's deliveries/s |\n| --- | --- | --- | --- | --- |\n")

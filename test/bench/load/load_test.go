@@ -15,6 +15,13 @@ import (
 
 // TestRunCountsWhatWasTaken answers every third delivery with 503 and looks at each of them.
 func TestRunCountsWhatWasTaken(t *testing.T) {
+	for name, standard := range map[string]bool{"light": false, "standard": true} {
+		t.Run(name, func(t *testing.T) { testRunCounts(t, standard) })
+	}
+}
+
+func testRunCounts(t *testing.T, standard bool) {
+	t.Helper()
 	var mu sync.Mutex
 	seen := map[string]bool{}
 	refused := 0
@@ -44,7 +51,7 @@ func TestRunCountsWhatWasTaken(t *testing.T) {
 	defer server.Close()
 
 	deliveries := NewDeliveries("T-", "X-Sign", "secret")
-	result, err := Run(t.Context(), Plan{URL: server.URL + "/hooks/x", Connections: 4, Duration: 100 * time.Millisecond, Sources: deliveries.Source})
+	result, err := Run(t.Context(), Plan{URL: server.URL + "/hooks/x", Connections: 4, Duration: 100 * time.Millisecond, Sources: deliveries.Source, Standard: standard})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,8 @@ type Plan struct {
 	Headers []string
 	// Sources makes the source of a connection.
 	Sources func() Source
+	// Standard sends by Go's own HTTP client instead of the light one.
+	Standard bool
 	// Every is how often each connection sends; 0 is as soon as the answer before is there.
 	Every time.Duration
 }
@@ -76,7 +78,7 @@ func (r *Result) Quantile(q float64) time.Duration {
 
 // Run carries out a plan. A connection that breaks is an error: nothing is to break while it is measured.
 func Run(ctx context.Context, plan Plan) (Result, error) {
-	clients := make([]*Client, plan.Connections)
+	clients := make([]poster, plan.Connections)
 	defer func() {
 		for _, c := range clients {
 			if c != nil {
@@ -85,10 +87,15 @@ func Run(ctx context.Context, plan Plan) (Result, error) {
 		}
 	}()
 	for i := range clients {
-		var err error
-		if clients[i], err = Dial(ctx, plan.URL, plan.Headers...); err != nil {
+		if plan.Standard {
+			clients[i] = newStandard(ctx, plan.URL, plan.Headers...)
+			continue
+		}
+		client, err := Dial(ctx, plan.URL, plan.Headers...)
+		if err != nil {
 			return Result{}, err
 		}
+		clients[i] = client
 	}
 	results, errs := make([]Result, plan.Connections), make([]error, plan.Connections)
 	var wg sync.WaitGroup
@@ -106,7 +113,7 @@ func Run(ctx context.Context, plan Plan) (Result, error) {
 }
 
 // one drives one connection.
-func (p *Plan) one(ctx context.Context, c *Client, started time.Time, place int) (Result, error) {
+func (p *Plan) one(ctx context.Context, c poster, started time.Time, place int) (Result, error) {
 	r := Result{Took: make([]time.Duration, 0, 4096)}
 	next := p.Sources()
 	// Those that send at a rate do not send all at once.
