@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,6 +50,8 @@ type fakeLedger struct {
 	malformed func(*complaint.Event) bool
 	// gate, if not nil, lets an append through per token.
 	gate chan struct{}
+	// atGate are the appends that wait there.
+	atGate atomic.Int32
 
 	mu         sync.Mutex
 	requests   int
@@ -111,6 +114,8 @@ var (
 // Append implements Ledger.
 func (l *fakeLedger) Append(ctx context.Context, channelName string, request ledgerapi.AppendRequest) (ledgerapi.AppendResponse, error) {
 	if l.gate != nil {
+		l.atGate.Add(1)
+		defer l.atGate.Add(-1)
 		select {
 		case <-l.gate:
 		case <-ctx.Done():

@@ -79,29 +79,45 @@ func TestADeliveryIsAnsweredOnceTheLedgerHasIt(t *testing.T) {
 }
 
 func TestDeliveriesThatWaitTravelTogether(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		beginAtPresent()
-		ledger := newFakeLedger()
-		ledger.gate = make(chan struct{})
-		w := startPusher(t, ledger, nil)
-		var deliveries sync.WaitGroup
-		for i := range 200 {
-			deliveries.Go(func() {
-				if got := post(w, "/hooks/112", received(i, present())); got.status != http.StatusNoContent {
-					t.Errorf("delivery %d: %+v", i, got)
+	for name, tt := range map[string]struct {
+		deliveries int
+		// underWay are the least and the most appends under way while the first has not returned, in all the most.
+		underWay [2]int32
+		inAll    int
+	}{
+		"few wait for the one under way":       {enough, [2]int32{1, 1}, 2},
+		"many do not":                          {200, [2]int32{2, 4}, 5},
+		"as many as one channel may have wait": {maxInFlight, [2]int32{2, maxRequests}, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				beginAtPresent()
+				ledger := newFakeLedger()
+				ledger.gate = make(chan struct{})
+				w := startPusher(t, ledger, nil)
+				var deliveries sync.WaitGroup
+				for i := range tt.deliveries {
+					deliveries.Go(func() {
+						if got := post(w, "/hooks/112", received(i, present())); got.status != http.StatusNoContent {
+							t.Errorf("delivery %d: %+v", i, got)
+						}
+					})
+				}
+				synctest.Wait()
+				if n := ledger.atGate.Load(); n < tt.underWay[0] || n > tt.underWay[1] {
+					t.Errorf("%d appends are under way, want %v", n, tt.underWay)
+				}
+				close(ledger.gate)
+				deliveries.Wait()
+				if got := len(ledger.appends); got > tt.inAll {
+					t.Errorf("took %d appends, want at most %d", got, tt.inAll)
+				}
+				if diff := cmp.Diff(ids(tt.deliveries), ledger.stored("112")); diff != "" {
+					t.Errorf("events (-want +got):\n%s", diff)
 				}
 			})
-		}
-		synctest.Wait() // one append is under way, the others wait behind it
-		close(ledger.gate)
-		deliveries.Wait()
-		if got := len(ledger.appends); got > 2 {
-			t.Errorf("took %d appends, want 2: the first delivery, and all that came meanwhile", got)
-		}
-		if diff := cmp.Diff(ids(200), ledger.stored("112")); diff != "" {
-			t.Errorf("events (-want +got):\n%s", diff)
-		}
-	})
+		})
+	}
 }
 
 func TestPlatformsAreToldToComeAgainWhileTheLedgerIsAway(t *testing.T) {

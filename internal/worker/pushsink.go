@@ -22,14 +22,19 @@ const (
 	// maxQueued are the deliveries, maxQueuedBytes their memory.
 	maxQueued      = 4096
 	maxQueuedBytes = 32 << 20
+	// maxRequests are under way at once, the further ones with enough deliveries at least: the ledger reads them
+	// while it stores what came before, and takes all that wait into its next transaction. Smaller ones would
+	// cost more than they spare.
+	maxRequests = 4
+	enough      = 64
 	// comeAgain is what a deliverer is asked to wait.
 	comeAgain = 5 * time.Second
 )
 
 // pushSink takes what a source that is delivered to was given. All deliveries that wait travel in one
-// append (group commit without a timer): when an append returns, the next one takes whatever has come
-// in the meantime. While the ledger is away it fails soon, for the platform has the delivery and will
-// send it again.
+// append (group commit without a timer): when none is under way, the next one takes whatever has come
+// in the meantime, and before that once enough have. While the ledger is away it fails soon, for the platform
+// has the delivery and will send it again.
 type pushSink struct {
 	channel string
 	ledger  Ledger
@@ -47,6 +52,8 @@ type pushSink struct {
 	queue  []*delivery
 	bytes  int
 	closed bool
+	// requests are those under way.
+	requests int
 }
 
 // delivery is what one Append waits for.
@@ -116,10 +123,7 @@ func (s *pushSink) enqueue(events []complaint.Event, places []int) ([]*delivery,
 	}
 	s.queue = append(s.queue, waiting...)
 	s.bytes += total
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	s.signal()
 	return waiting, nil
 }
 
@@ -135,10 +139,15 @@ func (s *pushSink) wait(ctx context.Context, d *delivery) error {
 
 // run commits what is queued until the sink is closed and the queue empty.
 func (s *pushSink) run(ctx context.Context) {
+	var underWay sync.WaitGroup
+	defer underWay.Wait()
 	for {
 		group, closed := s.take()
 		if len(group) > 0 {
-			s.commit(ctx, group)
+			underWay.Go(func() {
+				s.commit(ctx, group)
+				s.landed()
+			})
 			continue
 		}
 		if closed {
@@ -148,21 +157,37 @@ func (s *pushSink) run(ctx context.Context) {
 	}
 }
 
-// close makes run return; what is queued is still committed.
-func (s *pushSink) close() {
+// landed makes room for the next request.
+func (s *pushSink) landed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closed = true
+	s.requests--
+	s.signal()
+}
+
+// signal has run look at the queue. The caller holds mu.
+func (s *pushSink) signal() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
 }
 
+// close makes run return; what is queued is still committed.
+func (s *pushSink) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.signal()
+}
+
 // take removes from the queue what fits into one request.
 func (s *pushSink) take() (group []*delivery, closed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.requests == maxRequests || s.requests > 0 && len(s.queue) < enough && !s.closed {
+		return nil, false
+	}
 	events, weight, n := 0, 0, 0
 	for _, d := range s.queue {
 		if n > 0 && (events+len(d.events) > ledgerapi.MaxBatchEvents || weight+d.weight > maxBatchBytes) {
@@ -173,6 +198,9 @@ func (s *pushSink) take() (group []*delivery, closed bool) {
 	}
 	group = slices.Clone(s.queue[:n])
 	s.queue = slices.Delete(s.queue, 0, n)
+	if n > 0 {
+		s.requests++
+	}
 	return group, s.closed
 }
 
