@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/tanggap/tanggap/internal/ledger/store"
@@ -72,15 +74,9 @@ func (a *args) time(v time.Time) {
 }
 
 // array writes an array of one value for each row. put appends a value to the buffer, or reports false
-// for NULL.
+// for NULL. An array of nothing but NULLs is written as an empty one: see columns.
 func array[R any](a *args, element uint32, rows []R, put func(buffer []byte, row *R) ([]byte, bool)) {
-	start := len(a.buffer)
-	if len(rows) == 0 {
-		a.buffer = binary.BigEndian.AppendUint64(a.buffer, 0)
-		a.buffer = binary.BigEndian.AppendUint32(a.buffer, element)
-		a.add(start)
-		return
-	}
+	start, values := len(a.buffer), 0
 	a.buffer = binary.BigEndian.AppendUint32(a.buffer, 1) // dimensions
 	a.buffer = binary.BigEndian.AppendUint32(a.buffer, 0) // whether there are NULLs
 	a.buffer = binary.BigEndian.AppendUint32(a.buffer, element)
@@ -92,9 +88,14 @@ func array[R any](a *args, element uint32, rows []R, put func(buffer []byte, row
 		var some bool
 		if a.buffer, some = put(a.buffer, &rows[i]); some {
 			binary.BigEndian.PutUint32(a.buffer[at:], uint32(len(a.buffer)-at-4))
+			values++
 		} else {
 			binary.BigEndian.PutUint32(a.buffer[start+4:], 1)
 		}
+	}
+	if values == 0 {
+		a.buffer = binary.BigEndian.AppendUint64(a.buffer[:start], 0)
+		a.buffer = binary.BigEndian.AppendUint32(a.buffer, element)
 	}
 	a.add(start)
 }
@@ -161,11 +162,11 @@ func floats[R any](a *args, rows []R, of func(*R) (float64, bool)) {
 	})
 }
 
-// documents writes JSON texts; NULL where of reports false.
-func documents[R any](a *args, rows []R, of func(*R) (any, bool)) {
+// documents writes values as JSON texts; nil is NULL.
+func documents[R, V any](a *args, rows []R, of func(*R) *V) {
 	array(a, pgtype.TextOID, rows, func(b []byte, r *R) ([]byte, bool) {
-		v, some := of(r)
-		if !some {
+		v := of(r)
+		if v == nil {
 			return b, false
 		}
 		text, err := json.Marshal(v)
@@ -174,6 +175,35 @@ func documents[R any](a *args, rows []R, of func(*R) (any, bool)) {
 		}
 		return append(b, text...), true
 	})
+}
+
+// objects writes maps as JSON objects; an empty one is NULL. Nearly every event has one, which is why it is
+// written without reflection.
+func objects[R any](a *args, rows []R, of func(*R) map[string]string) {
+	var keys []string
+	array(a, pgtype.TextOID, rows, func(b []byte, r *R) ([]byte, bool) {
+		object := of(r)
+		if len(object) == 0 {
+			return b, false
+		}
+		keys = keys[:0]
+		for k := range object {
+			keys = append(keys, k)
+		}
+		slices.Sort(keys)
+		for i, k := range keys {
+			b = append(b, "{,"[min(i, 1)])
+			b = append(quote(b, k), ':')
+			b = quote(b, object[k])
+		}
+		return append(b, '}'), true
+	})
+}
+
+// quote writes a JSON string. What is not UTF-8 becomes U+FFFD, as in encoding/json.
+func quote(b []byte, s string) []byte {
+	b, _ = jsontext.AppendQuote(b, s) // its error says that something was replaced
+	return b
 }
 
 // row reads the columns of a row in their order, in the binary format, and keeps the first error. What it

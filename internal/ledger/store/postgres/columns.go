@@ -10,6 +10,9 @@ import (
 //
 // The server goes through the arrays side by side. unnest with several arrays in FROM has the same rows,
 // but is computed array by array into temporary stores, which have to be made and read again one by one.
+//
+// An array that ends before the others goes on with NULLs, so that one of NULLs alone can be empty. The
+// first of them must have a value in every place.
 func columns(names, types string) string {
 	var list []string
 	named := strings.Split(names, ",")

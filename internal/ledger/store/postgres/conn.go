@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -115,6 +116,7 @@ func (x *exchange) queue(sql string, bind func(*args), each func(*row) error) er
 			return x.args.err
 		}
 	}
+	x.pg.Frontend().Send(room(2 * len(x.args.buffer)))
 	name := ""
 	if description := x.prepared[sql]; description != nil {
 		x.pipeline.SendQueryStatement(description, x.args.values, resultFormats, resultFormats)
@@ -129,6 +131,19 @@ func (x *exchange) queue(sql string, bind func(*args), each func(*row) error) er
 	x.queued = append(x.queued, statement{sql, name, each})
 	return nil
 }
+
+// room is no message: it has no bytes. It makes room for those that follow in the buffer in which pgx gathers
+// them, which begins empty after every flush and would be copied each time that it grows.
+type room int
+
+// Frontend implements pgproto3.FrontendMessage.
+func (room) Frontend() {}
+
+// Decode implements pgproto3.FrontendMessage.
+func (room) Decode([]byte) error { return errors.ErrUnsupported }
+
+// Encode implements pgproto3.FrontendMessage.
+func (r room) Encode(buffer []byte) ([]byte, error) { return slices.Grow(buffer, int(r)), nil }
 
 // query queues a statement and waits for it and everything queued before.
 func (x *exchange) query(sql string, bind func(*args), each func(*row) error) error {

@@ -128,7 +128,7 @@ func bindEvents(a *args, events []putEvent) {
 		return marks
 	})
 	optionals(a, events, func(e *putEvent) string { return e.Text })
-	documents(a, events, func(e *putEvent) (any, bool) { return e.Attributes, len(e.Attributes) > 0 })
+	objects(a, events, func(e *putEvent) map[string]string { return e.Attributes })
 	floats(a, events, func(e *putEvent) (float64, bool) {
 		if e.Location == nil {
 			return 0, false
@@ -142,7 +142,7 @@ func bindEvents(a *args, events []putEvent) {
 		return e.Location.Longitude, true
 	})
 	byteas(a, events, func(e *putEvent) []byte { return e.Pseudonym })
-	documents(a, events, func(e *putEvent) (any, bool) { return e.Reporter, e.Reporter != nil })
+	documents(a, events, func(e *putEvent) *complaint.Reporter { return e.Reporter })
 }
 
 // ReplaceEvents implements store.Tx.

@@ -3,7 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"time"
+	"slices"
 
 	"github.com/tanggap/tanggap/internal/ledger/store"
 )
@@ -60,10 +60,12 @@ func (t *tx) expect(expected store.Expected) error {
 		return err
 	}
 	t.remember(found)
-	for _, k := range cases {
+	added := make([]known, len(cases))
+	for i, k := range cases {
 		if t.known[k] == nil {
 			t.head.lastRef++
-			t.known[k] = &known{ref: t.head.lastRef}
+			added[i].ref = t.head.lastRef
+			t.known[k] = &added[i]
 		}
 	}
 	for i := range related {
@@ -130,34 +132,45 @@ func channelsOf(cases []key, events []store.EventKey) []string {
 	return names
 }
 
-// without are the rows that drop does not report.
+// without are the rows that drop does not report: mostly all of them.
 func without[R any](rows []R, drop func(*R) bool) []R {
-	kept := make([]R, 0, len(rows))
+	kept := rows
 	for i := range rows {
-		if !drop(&rows[i]) {
+		switch dropped := drop(&rows[i]); {
+		case dropped && len(kept) == len(rows):
+			kept = slices.Clone(rows[:i])
+		case !dropped && len(kept) < len(rows):
 			kept = append(kept, rows[i])
 		}
 	}
 	return kept
 }
 
+// span are the instants between two, in microseconds since 1970.
+type span struct{ first, last int64 }
+
 // reported notes for the queries read ahead that a case of a reporter stands, or stood, at an instant.
 func (t *tx) reported(c *store.Case) {
-	if len(t.related) > 0 && c.Pseudonym != nil && !c.ReceivedAt.IsZero() {
-		t.written[string(c.Pseudonym)] = append(t.written[string(c.Pseudonym)], c.ReceivedAt)
+	if len(t.related) == 0 || c.Pseudonym == nil || c.ReceivedAt.IsZero() {
+		return
 	}
+	at := c.ReceivedAt.UnixMicro()
+	written, some := t.written[string(c.Pseudonym)]
+	if !some {
+		written = span{at, at}
+	}
+	t.written[string(c.Pseudonym)] = span{min(written.first, at), max(written.last, at)}
 }
 
 // ahead is what a query would find, if that was read ahead and nothing written since is concerned.
 func (t *tx) ahead(q *store.ReporterQuery) (cases []store.Case, known bool) {
-	cases, known = t.related[keyOf(q)]
+	k := keyOf(q)
+	cases, known = t.related[k]
+	if written, some := t.written[k.pseudonym]; some && written.last >= k.from && written.first < k.to {
+		known = false
+	}
 	if !known || q.Unreceived {
 		return nil, false
-	}
-	for _, at := range t.written[string(q.Pseudonym)] {
-		if at = at.Truncate(time.Microsecond); !at.Before(q.From.Truncate(time.Microsecond)) && at.Before(q.To) {
-			return nil, false
-		}
 	}
 	return cases, true
 }

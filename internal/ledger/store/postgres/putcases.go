@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tanggap/tanggap/internal/ledger/store"
@@ -88,15 +89,15 @@ func (t *tx) putCases(cases []store.Case) error {
 			return err
 		}
 	}
-	for i := range cases {
+	stored := slices.Clone(cases)
+	for i := range stored {
 		k := t.known[keys[i]]
 		if k.stored != nil {
 			t.reported(k.stored)
 		}
-		t.reported(&cases[i])
-		stored := cases[i]
-		stored.Events = k.events
-		k.stored = &stored
+		t.reported(&stored[i])
+		stored[i].Events = k.events
+		k.stored = &stored[i]
 	}
 	return nil
 }

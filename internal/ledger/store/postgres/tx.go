@@ -131,7 +131,7 @@ type tx struct {
 	// related are the answers to queries that were read ahead; written are the instants, by pseudonym, of cases
 	// that were put since.
 	related map[reporterKey][]store.Case
-	written map[string][]time.Time
+	written map[string]span
 	// added are the channels that are new in this transaction.
 	added []string
 	// wrote says that there is something to commit; stamp is the instant given to Stamp.
@@ -150,7 +150,7 @@ type known struct {
 func newTx(x *exchange) *tx {
 	return &tx{
 		reader: reader{x}, known: map[key]*known{}, there: map[store.EventKey]bool{},
-		related: map[reporterKey][]store.Case{}, written: map[string][]time.Time{},
+		related: map[reporterKey][]store.Case{}, written: map[string]span{},
 	}
 }
 
