@@ -72,6 +72,8 @@ type exchange struct {
 	open func() error
 	// head is nil until it is known; guess is what it is taken for until it was read.
 	head, guess *head
+	// writer is read with the head.
+	writer writer
 	// verified says that the head was read: the transaction has begun and, in an Update, has its lock. moved
 	// says that it is not what was guessed, or that the database was restored: the transaction has to start anew.
 	verified, moved bool

@@ -174,35 +174,50 @@ func TestAnUnknownOutcomeIsSaid(t *testing.T) {
 	}
 }
 
-// TestTheOutcomeIsTheOwnOne: between the cut and the question another process commits the revision that
-// this one would have had.
+// TestTheOutcomeIsTheOwnOne: between the cut and the question another process commits: the revision that
+// this one would have had, or the next one.
 func TestTheOutcomeIsTheOwnOne(t *testing.T) {
-	t.Parallel()
-	proxy, s, name := proxied(t)
-	other := open(t, Options{URL: server.URLAs(name, name)})
-	var cut atomic.Bool
-	proxy.Inspect(func(d postgres.Direction, piece []byte) postgres.Verdict {
-		if d == postgres.ToServer && bytes.Contains(piece, []byte("COMMIT\x00")) && !cut.Swap(true) {
-			// The lock is given free when the server notices the cut; the proxy takes no connection until then.
-			proxy.Refuse(true)
-			return postgres.Cut
-		}
-		return postgres.Pass
-	})
-	done := make(chan error, 1)
-	go func() {
-		done <- s.Update(t.Context(), func(tx store.Tx) error { return count(t.Context(), tx, "C1") })
-	}()
-	eventually(t, "the connection was not cut", cut.Load)
-	if err := other.Update(t.Context(), func(tx store.Tx) error { return count(t.Context(), tx, "C2") }); err != nil {
-		t.Fatal(err)
-	}
-	proxy.Refuse(false)
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-	if figure, cases, head := counted(t, s); figure != 2 || cases["C1"] != 1 || cases["C2"] != 1 || head.Revision != 2 {
-		t.Errorf("The figure is %d, the cases are %v, the revision is %d; want two of each", figure, cases, head.Revision)
+	for name, test := range map[string]struct {
+		verdict postgres.Verdict
+		runs    int
+	}{
+		"the commit did not arrive": {postgres.Cut, 2},
+		"the commit arrived":        {postgres.PassAndCut, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			proxy, s, name := proxied(t)
+			other := open(t, Options{URL: server.URLAs(name, name)})
+			var cut atomic.Bool
+			proxy.Inspect(func(d postgres.Direction, piece []byte) postgres.Verdict {
+				if d == postgres.ToServer && bytes.Contains(piece, []byte("COMMIT\x00")) && !cut.Swap(true) {
+					// The lock is given free when the server notices the cut; the proxy takes no connection until then.
+					proxy.Refuse(true)
+					return test.verdict
+				}
+				return postgres.Pass
+			})
+			done := make(chan error, 1)
+			runs := 0
+			go func() {
+				done <- s.Update(t.Context(), func(tx store.Tx) error { runs++; return count(t.Context(), tx, "C1") })
+			}()
+			eventually(t, "the connection was not cut", cut.Load)
+			if test.runs == 1 {
+				eventually(t, "the commit did not happen", func() bool { _, _, head := counted(t, other); return head.Revision == 1 })
+			}
+			if err := other.Update(t.Context(), func(tx store.Tx) error { return count(t.Context(), tx, "C2") }); err != nil {
+				t.Fatal(err)
+			}
+			proxy.Refuse(false)
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			if figure, cases, head := counted(t, s); figure != 2 || cases["C1"] != 1 || cases["C2"] != 1 || head.Revision != 2 || runs != test.runs {
+				t.Errorf("The figure is %d, the cases are %v, the revision is %d after %d runs; want two of each and %d runs",
+					figure, cases, head.Revision, runs, test.runs)
+			}
+		})
 	}
 }
 

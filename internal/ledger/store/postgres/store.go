@@ -19,7 +19,7 @@ import (
 // Store is a ledger in a database.
 type Store struct {
 	options Options
-	// id stands for this Store in the table writers.
+	// id stands for this Store in the tables ledger and writers.
 	id []byte
 	// outcomeLimit is how long is tried to learn the outcome of a commit whose connection was cut.
 	outcomeLimit time.Duration
@@ -340,7 +340,7 @@ func (s *Store) lastCommit(ctx context.Context) (revision int64, err error) {
 	defer x.end()
 	defer detach()
 	defer x.rollback()
-	err = x.query("SELECT revision FROM writers WHERE id = $1", func(a *args) { a.bytea(s.id) }, func(r *row) error {
+	err = x.query(lastOfWriter, func(a *args) { a.bytea(s.id) }, func(r *row) error {
 		revision = r.int8()
 		return nil
 	})

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -35,8 +36,16 @@ const (
 		set_config('lock_timeout', '15s', true), set_config('statement_timeout', '30s', true),
 		CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END`
 
-	selectHead = "SELECT revision, at, last_ref, last_channel FROM ledger WHERE id = 1"
+	selectHead = "SELECT revision, at, last_ref, last_channel, writer, writer_revision FROM ledger WHERE id = 1"
 	lockHead   = selectHead + " FOR UPDATE"
+	updateHead = `UPDATE ledger SET revision = $1, at = $2, last_ref = $3, last_channel = $4, writer = $5, writer_revision = $1
+		WHERE id = 1`
+
+	// keepWriter keeps the last revision of a writer that is no longer the last one.
+	keepWriter = "INSERT INTO writers (id, revision) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET revision = excluded.revision"
+	// lastOfWriter is the revision of the last transaction that a writer has committed.
+	lastOfWriter = `SELECT coalesce((SELECT l.writer_revision FROM ledger l WHERE l.id = 1 AND l.writer = $1),
+		(SELECT w.revision FROM writers w WHERE w.id = $1), 0)`
 )
 
 // head is the row of the table ledger.
@@ -48,6 +57,12 @@ type head struct {
 
 func (h *head) equal(other *head) bool {
 	return h.Revision == other.Revision && h.At.Equal(other.At) && h.lastRef == other.lastRef && h.lastChannel == other.lastChannel
+}
+
+// writer is who has committed the last transaction, and which one that was; a nil id is not known.
+type writer struct {
+	id       []byte
+	revision int64
 }
 
 // errMoved is the answer of a database that is not as it was left or as it was guessed.
@@ -67,6 +82,7 @@ func (x *exchange) begin(begin string, lock bool) error {
 	}
 	return x.queue(sql, nil, func(r *row) error {
 		found := &head{Head: store.Head{Revision: r.int8(), At: r.time()}, lastRef: r.int8(), lastChannel: r.int4()}
+		x.writer = writer{r.bytea(), r.int8()}
 		if found.Revision < x.revision {
 			x.forget() // restored to an earlier state
 			x.moved = true
@@ -166,8 +182,8 @@ func (t *tx) rollback() {
 	t.exchange.rollback()
 }
 
-// commit writes the transaction's revision and ends it.
-func (t *tx) commit(writer []byte) error {
+// commit writes the transaction's revision, as that of the Store of the id, and ends it.
+func (t *tx) commit(id []byte) error {
 	if !t.verified {
 		// Nothing is committed on a guess.
 		if err := t.begun(); err != nil {
@@ -177,19 +193,16 @@ func (t *tx) commit(writer []byte) error {
 	if !t.stamp.IsZero() {
 		t.head.At = t.stamp.UTC().Truncate(time.Microsecond)
 	}
-	err := t.queue("UPDATE ledger SET revision = $1, at = $2, last_ref = $3, last_channel = $4 WHERE id = 1", func(a *args) {
+	err := t.queue(updateHead, func(a *args) {
 		a.int8(t.revision())
 		a.time(t.head.At)
 		a.int8(t.head.lastRef)
 		a.int4(t.head.lastChannel)
+		a.bytea(id)
 	}, nil)
-	if err != nil {
-		return err
+	if before := t.writer; err == nil && before.id != nil && !bytes.Equal(before.id, id) {
+		err = t.queue(keepWriter, func(a *args) { a.bytea(before.id); a.int8(before.revision) }, nil)
 	}
-	err = t.queue("INSERT INTO writers (id, revision) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET revision = excluded.revision", func(a *args) {
-		a.bytea(writer)
-		a.int8(t.revision())
-	}, nil)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,117 @@
+package postgres
+
+import (
+	"io/fs"
+	"testing"
+
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+
+	"github.com/tanggap/tanggap/internal/ledger/store"
+)
+
+// TestADatabaseOfTheFirstVersionIsBroughtUp: a ledger of the first version has written, and one of it goes on
+// while this one begins.
+func TestADatabaseOfTheFirstVersionIsBroughtUp(t *testing.T) {
+	t.Parallel()
+	name := database(t, server)
+	before, err := (&Options{URL: server.URLAs(name, name)}).config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := stdlib.OpenDB(*before)
+	defer db.Close()
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.UpTo(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	// As the first version ends a transaction.
+	commit := func() {
+		t.Helper()
+		err := server.Execute(t.Context(), name,
+			"UPDATE ledger SET revision = revision + 1, at = 1000000, last_ref = last_ref + 1",
+			"INSERT INTO writers (id, revision) SELECT '\\xaa', revision FROM ledger ON CONFLICT (id) DO UPDATE SET revision = excluded.revision")
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit()
+	commit()
+	s := open(t, Options{URL: server.URLAs(name, name)})
+	update := func(id string, want int64) {
+		t.Helper()
+		if err := s.Update(t.Context(), func(tx store.Tx) error { return count(t.Context(), tx, id) }); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, head := counted(t, s); head.Revision != want {
+			t.Errorf("The revision is %d; want %d", head.Revision, want)
+		}
+	}
+	last := func(want int64) {
+		t.Helper()
+		if got, err := s.lastCommit(t.Context()); err != nil || got != want {
+			t.Errorf("The last own transaction is %d (%v); want %d", got, err, want)
+		}
+	}
+	last(0)
+	update("C1", 3)
+	last(3)
+	commit()
+	last(3)
+	update("C2", 5)
+	last(5)
+	other := open(t, Options{URL: server.URLAs(name, name)})
+	if err := other.Update(t.Context(), func(tx store.Tx) error { return count(t.Context(), tx, "C3") }); err != nil {
+		t.Fatal(err)
+	}
+	commit()
+	last(5)
+	update("C4", 8)
+	last(8)
+	if figure, cases, _ := counted(t, s); figure != 4 || len(cases) != 4 {
+		t.Errorf("The figure is %d, the cases are %v; want 4 of each", figure, cases)
+	}
+	// Only who was not alone has a row: the first version, and the two here as they took turns.
+	if n := rowsOf(t, name, "writers"); n != 3 {
+		t.Errorf("There are %d writers; want 3", n)
+	}
+}
+
+// rowsOf counts the rows of a table.
+func rowsOf(t *testing.T, name, table string) (n int) {
+	t.Helper()
+	c, err := server.Connect(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(t.Context())
+	if err := c.QueryRow(t.Context(), "SELECT count(*) FROM "+table).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestALedgerAloneKeepsNoWriters: what a commit writes for its outcome to be known is in the row that it changes anyway.
+func TestALedgerAloneKeepsNoWriters(t *testing.T) {
+	t.Parallel()
+	name := database(t, server)
+	s := open(t, Options{URL: server.URLAs(name, name)})
+	for _, id := range []string{"C1", "C2", "C3"} {
+		if err := s.Update(t.Context(), func(tx store.Tx) error { return count(t.Context(), tx, id) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := rowsOf(t, name, "writers"); n != 0 {
+		t.Errorf("There are %d writers; want none", n)
+	}
+	if last, err := s.lastCommit(t.Context()); err != nil || last != 3 {
+		t.Errorf("The last own transaction is %d (%v); want 3", last, err)
+	}
+}
