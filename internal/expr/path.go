@@ -68,15 +68,25 @@ func (p *path) value(vars map[string]any) (value any, there, ok bool) {
 		return nil, false, false
 	}
 	for _, s := range p.steps {
-		members, isObject := value.(map[string]any)
-		if !isObject {
-			return nil, false, false
-		}
-		if value, ok = members[s.name]; !ok {
-			return nil, false, s.optional
+		var has, isObject bool
+		if value, has, isObject = member(value, s.name); !has {
+			return nil, false, isObject && s.optional
 		}
 	}
 	return value, true, true
+}
+
+// member is a member of an object.
+func member(object any, name string) (value any, has, isObject bool) {
+	switch members := object.(type) {
+	case map[string]any:
+		value, has = members[name]
+		return value, has, true
+	case map[string]string:
+		text, has := members[name]
+		return text, has, true
+	}
+	return nil, false, false
 }
 
 // find is a shortcut. What is absent is null.

@@ -81,12 +81,8 @@ func present(selected ast.SelectExpr) shortcut {
 	}
 	return func(vars map[string]any) (ref.Val, bool) {
 		value, there, ok := p.value(vars)
-		members, isObject := value.(map[string]any)
-		if !ok || !there || !isObject {
-			return nil, false
-		}
-		_, has := members[selected.FieldName()]
-		return types.Bool(has), true
+		_, has, isObject := member(value, selected.FieldName())
+		return types.Bool(has), ok && there && isObject
 	}
 }
 

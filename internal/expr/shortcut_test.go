@@ -37,7 +37,8 @@ func TestShortcutIsEvaluating(t *testing.T) {
 		}
 		if depth > 0 {
 			members := rapid.MapOfN(names, rapid.Deferred(func() *rapid.Generator[any] { return document(depth - 1) }), 0, 3)
-			kinds = append(kinds, members.AsAny(), members.AsAny(), members.AsAny(), rapid.SliceOfN(rapid.Just[any](int64(1)), 0, 2).AsAny())
+			kinds = append(kinds, members.AsAny(), members.AsAny(), members.AsAny(), rapid.SliceOfN(rapid.Just[any](int64(1)), 0, 2).AsAny(),
+				rapid.MapOfN(names, rapid.String(), 0, 3).AsAny())
 		}
 		return rapid.OneOf(kinds...)
 	}

@@ -372,6 +372,9 @@ func TestAttributesOfLaterEventsWin(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{"category": "flood", "photo": "1"}, Attributes(in)); diff != "" {
 		t.Error(diff)
 	}
+	if diff := cmp.Diff(map[string]string{"category": "roads", "photo": "1"}, in.Events[2].Attributes); diff != "" {
+		t.Errorf("the earlier event was changed: %s", diff)
+	}
 	if got := Attributes(Input{At: at(t, "02 09:30")}); got != nil {
 		t.Errorf("got %v", got)
 	}

@@ -82,18 +82,23 @@ func attributes(a map[string]string) map[string]string {
 }
 
 // Attributes gathers the attributes of a case from its events up to an instant: later events win over
-// earlier ones. It is a pure function of the set of events, as Evaluate is; nil when there are none.
+// earlier ones. It is a pure function of the set of events, as Evaluate is; nil when there are none. The map
+// is not to be changed: it is the event's own where a single one has attributes.
 func Attributes(in Input) map[string]string {
 	var buffer [32]*complaint.Event
 	var all map[string]string
+	gathered := false
 	for _, e := range known(in, buffer[:0]) {
-		if len(e.Attributes) == 0 {
-			continue
+		switch {
+		case len(e.Attributes) == 0:
+		case all == nil:
+			all = e.Attributes
+		case !gathered:
+			all, gathered = maps.Clone(all), true
+			fallthrough
+		default:
+			maps.Copy(all, e.Attributes)
 		}
-		if all == nil {
-			all = make(map[string]string, len(e.Attributes))
-		}
-		maps.Copy(all, e.Attributes)
 	}
 	return all
 }
