@@ -57,6 +57,10 @@ func (s *Server) refused(w http.ResponseWriter, r *http.Request, err error) {
 	case ledger.Conflict:
 		fail(w, http.StatusConflict, refusal.Message)
 	default:
+		if refusal.Cause != nil {
+			// The storage failed, and another replica may reach it: who asks again makes a connection anew.
+			w.Header().Set("Connection", "close")
+		}
 		unavailable(w, int((refusal.RetryAfter+time.Second-1)/time.Second), refusal.Message)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 )
 
@@ -149,7 +150,22 @@ func TestAReplicaThatHasLostTheStorageSendsClientsToAnother(t *testing.T) {
 	if err := read(); err != nil || !reused || !ready() {
 		t.Errorf("With the storage: error %v, connection reused %v, ready %v", err, reused, ready())
 	}
+	worker := s.worker(t, "dsw-token")
+	send := func() error {
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { reused = c.Reused }})
+		_, err := worker.Append(ctx, "dsw", ledgerapi.AppendRequest{Events: []complaint.Event{complaintOf("sent")}})
+		return err
+	}
+	if err := send(); err != nil {
+		t.Errorf("Appending with the storage: %v", err)
+	}
 	storage.fail(errors.New("no route to host"))
+	for _, again := range []bool{true, false} {
+		wantStatus(t, "An append without the storage", http.StatusServiceUnavailable, send())
+		if reused != again {
+			t.Errorf("The connection is reused is %v; want %v", reused, again)
+		}
+	}
 	waitFor(t, "the replica to be unready", func() bool { return !ready() })
 	wantStatus(t, "The summary of a replica that has lost the storage", http.StatusServiceUnavailable, read())
 	waitFor(t, "a connection of its own for each request", func() bool {
