@@ -47,7 +47,7 @@ func (x *exchange) ask(sql string, numbered bool, bind func(*args), cases *[]sca
 	return x.queue(sql, bind, func(row *row) error {
 		of := 0
 		if numbered {
-			of = int(row.int8()) - 1
+			of = int(row.int4()) - 1
 		}
 		c := scanCase(row)
 		c.of = of
@@ -293,7 +293,7 @@ func (r *reader) OldestUnanswered(_ context.Context, channels []string) ([]time.
 		err = r.query(oldestUnanswered,
 			func(a *args) { int4s(a, channels, func(name *string) int32 { return r.ids[*name] }) },
 			func(row *row) error {
-				place := row.int8() - 1
+				place := row.int4() - 1
 				oldest[place] = row.time()
 				return nil
 			})

@@ -26,8 +26,8 @@ func columns(names, types string) string {
 	return strings.Join(list, ", ")
 }
 
-// numbered are columns with their place, from 1, as n.
+// numbered are columns with their place, from 1, as the integer n.
 func numbered(names, types string) string {
 	first, _, _ := strings.Cut(types, ",")
-	return columns(names, types) + fmt.Sprintf(", generate_subscripts($1::%s[], 1)::bigint AS n", first)
+	return columns(names, types) + fmt.Sprintf(", generate_subscripts($1::%s[], 1) AS n", first)
 }

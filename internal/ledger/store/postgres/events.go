@@ -14,24 +14,22 @@ const (
 	markCleared
 )
 
-// contentColumns and contentTypes are those of what bindEvents binds after the key and the kind.
-const (
-	contentColumns = "marks, text, attributes, latitude, longitude, pseudonym, handles"
-	contentTypes   = "smallint, text, text, double precision, double precision, bytea, text"
-)
-
 var (
-	insertEvents = "INSERT INTO events (channel, id, kind, " + contentColumns + ", case_ref, actor, at, received_at, to_status, into_case) SELECT " +
-		columns("", "integer, text, text, "+contentTypes+", bigint, text, bigint, bigint, text, text")
+	// The columns stand in the order of the table, so that the server need not put them into it.
+	insertEvents = `INSERT INTO events (case_ref, at, received_at, latitude, longitude, channel, marks, id, kind, actor, to_status, into_case,
+	text, attributes, pseudonym, handles) SELECT ` +
+		columns("", "bigint, bigint, bigint, double precision, double precision, integer, smallint, text, text, text, text, text, text, text, bytea, text")
 
 	// eventsThere finds the places of events that are there.
 	eventsThere = "SELECT u.n FROM (SELECT " + numbered("channel, id", "integer, text") + `) u
 	CROSS JOIN LATERAL (SELECT FROM events e WHERE e.channel = u.channel AND e.id = u.id LIMIT 1) e`
 
 	// Nothing is inserted: only what is there meets the conflict.
-	replaceEvents = "INSERT INTO events (channel, id, kind, " + contentColumns + `, case_ref, actor, at, received_at)
-	SELECT u.*, e.case_ref, e.actor, e.at, e.received_at
-	FROM (SELECT ` + columns("channel, id, kind, "+contentColumns, "integer, text, text, "+contentTypes) + `) u
+	replaceEvents = `INSERT INTO events (channel, id, kind, marks, latitude, longitude, text, attributes, pseudonym, handles,
+	case_ref, actor, at, received_at)
+	SELECT u.*, e.case_ref, e.actor, e.at, e.received_at FROM (SELECT ` +
+		columns("channel, id, kind, marks, latitude, longitude, text, attributes, pseudonym, handles",
+			"integer, text, text, smallint, double precision, double precision, text, text, bytea, text") + `) u
 	CROSS JOIN LATERAL (SELECT * FROM events e WHERE e.channel = u.channel AND e.id = u.id LIMIT 1) e
 	ON CONFLICT (channel, id) DO UPDATE SET kind = excluded.kind, marks = excluded.marks, text = excluded.text,
 	attributes = excluded.attributes, latitude = excluded.latitude, longitude = excluded.longitude,
@@ -80,13 +78,18 @@ func (t *tx) insertEvents(events []store.Event, inserted []bool) error {
 		return nil
 	}
 	return t.queue(insertEvents, func(a *args) {
-		bindEvents(a, rows)
 		int8s(a, rows, func(e *putEvent) int64 { return e.ref })
-		texts(a, rows, func(e *putEvent) string { return string(e.Actor) })
 		times(a, rows, func(e *putEvent) time.Time { return e.OccurredAt })
 		times(a, rows, func(e *putEvent) time.Time { return e.ReceivedAt })
+		bindPlaces(a, rows)
+		int4s(a, rows, func(e *putEvent) int32 { return e.channel })
+		int2s(a, rows, (*putEvent).marks)
+		texts(a, rows, func(e *putEvent) string { return e.ID })
+		texts(a, rows, func(e *putEvent) string { return string(e.Kind) })
+		texts(a, rows, func(e *putEvent) string { return string(e.Actor) })
 		optionals(a, rows, func(e *putEvent) string { return string(e.To) })
 		optionals(a, rows, func(e *putEvent) string { return e.Into })
+		bindContent(a, rows)
 	}, nil)
 }
 
@@ -113,22 +116,18 @@ func (t *tx) lookupEvents(events []store.Event) ([]*known, error) {
 	return cases, nil
 }
 
-// bindEvents binds the key, the kind and the content.
-func bindEvents(a *args, events []putEvent) {
-	int4s(a, events, func(e *putEvent) int32 { return e.channel })
-	texts(a, events, func(e *putEvent) string { return e.ID })
-	texts(a, events, func(e *putEvent) string { return string(e.Kind) })
-	int2s(a, events, func(e *putEvent) (marks int16) {
-		if e.Clamped {
-			marks |= markClamped
-		}
-		if e.Cleared {
-			marks |= markCleared
-		}
-		return marks
-	})
-	optionals(a, events, func(e *putEvent) string { return e.Text })
-	objects(a, events, func(e *putEvent) map[string]string { return e.Attributes })
+func (e *putEvent) marks() (marks int16) {
+	if e.Clamped {
+		marks |= markClamped
+	}
+	if e.Cleared {
+		marks |= markCleared
+	}
+	return marks
+}
+
+// bindPlaces binds latitude and longitude.
+func bindPlaces(a *args, events []putEvent) {
 	floats(a, events, func(e *putEvent) (float64, bool) {
 		if e.Location == nil {
 			return 0, false
@@ -141,6 +140,12 @@ func bindEvents(a *args, events []putEvent) {
 		}
 		return e.Location.Longitude, true
 	})
+}
+
+// bindContent binds text, attributes, pseudonym and handles.
+func bindContent(a *args, events []putEvent) {
+	optionals(a, events, func(e *putEvent) string { return e.Text })
+	objects(a, events, func(e *putEvent) map[string]string { return e.Attributes })
 	byteas(a, events, func(e *putEvent) []byte { return e.Pseudonym })
 	documents(a, events, func(e *putEvent) *complaint.Reporter { return e.Reporter })
 }
@@ -164,7 +169,14 @@ func (t *tx) ReplaceEvents(_ context.Context, events []store.Event) error {
 		for i := range events {
 			rows[i] = putEvent{Event: &events[i], channel: t.ids[events[i].Channel]}
 		}
-		err = t.queue(replaceEvents, func(a *args) { bindEvents(a, rows) }, nil)
+		err = t.queue(replaceEvents, func(a *args) {
+			int4s(a, rows, func(e *putEvent) int32 { return e.channel })
+			texts(a, rows, func(e *putEvent) string { return e.ID })
+			texts(a, rows, func(e *putEvent) string { return string(e.Kind) })
+			int2s(a, rows, (*putEvent).marks)
+			bindPlaces(a, rows)
+			bindContent(a, rows)
+		}, nil)
 	}
 	if err != nil {
 		return fmt.Errorf("replacing events: %w", err)
@@ -218,8 +230,8 @@ func (t *tx) Events(_ context.Context, keys []complaint.CaseKey) ([][]store.Even
 func (r *reader) events(keys []complaint.CaseKey, sql string, bind func(*args)) ([][]store.Event, error) {
 	events := make([][]store.Event, len(keys))
 	err := r.query(sql, bind, func(row *row) error {
-		of := row.int8() - 1
-		if of < 0 || of >= int64(len(keys)) {
+		of := int(row.int4()) - 1
+		if of < 0 || of >= len(keys) {
 			row.fail()
 			return row.err
 		}
@@ -257,7 +269,7 @@ func readEvent(r *row, k key) store.Event {
 
 // caseOfEvent is where an event belongs.
 type caseOfEvent struct {
-	of     int64
+	of     int32
 	ref    int64
 	caseID string
 }
@@ -274,7 +286,7 @@ func (r *reader) casesOfEvents(channel string, ids []string) (found []caseOfEven
 	err = r.query(casesByEvent,
 		func(a *args) { texts(a, ids, func(id *string) string { return *id }); a.int4(of) },
 		func(row *row) error {
-			found = append(found, caseOfEvent{row.int8() - 1, row.int8(), row.text()})
+			found = append(found, caseOfEvent{row.int4() - 1, row.int8(), row.text()})
 			return nil
 		})
 	if err != nil {

@@ -106,8 +106,8 @@ func (t *tx) askEvents(events []store.EventKey) error {
 		int4s(a, events, func(e *store.EventKey) int32 { return t.ids[e.Channel] })
 		texts(a, events, func(e *store.EventKey) string { return e.ID })
 	}, func(r *row) error {
-		place := r.int8() - 1
-		if place < 0 || place >= int64(len(events)) {
+		place := int(r.int4()) - 1
+		if place < 0 || place >= len(events) {
 			r.fail()
 			return r.err
 		}

@@ -9,25 +9,26 @@ import (
 	"github.com/tanggap/tanggap/internal/ledger/store"
 )
 
-// The columns of a case that change; bindCases binds their arrays in this order, after those of ref and
-// events.
+// The columns of a case in the order of the table, so that the server need not put them into it.
 const (
-	changingColumns = `status, category, department, priority, open, overdue, live, received_at, answered_at, waiting_since,
-	unanswered_since, closed_at, due_at, next_at, unfinal_at, pseudonym, holds, state`
-	changingTypes = `text, text, text, text, boolean, boolean, boolean, bigint, bigint, bigint,
-	bigint, bigint, bigint, bigint, bigint, bytea, smallint, bytea`
+	instantColumns = "received_at, answered_at, waiting_since, unanswered_since, closed_at, due_at, next_at, unfinal_at"
+	instantTypes   = "bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint"
+	flagColumns    = "events, holds, open, overdue, live"
+	flagTypes      = "integer, smallint, boolean, boolean, boolean"
+	otherColumns   = "status, category, department, priority, pseudonym, state"
+	otherTypes     = "text, text, text, text, bytea, bytea"
 )
 
 var (
-	insertCases = "INSERT INTO cases (ref, events, " + changingColumns + ", channel, case_id) SELECT " +
-		columns("", "bigint, integer, "+changingTypes+", integer, text")
+	insertCases = "INSERT INTO cases (ref, " + instantColumns + ", channel, " + flagColumns + ", case_id, " + otherColumns + ") SELECT " +
+		columns("", "bigint, "+instantTypes+", integer, "+flagTypes+", text, "+otherTypes)
 
 	// PostgreSQL itself sees which columns have changed, and leaves the indexes alone when none of theirs has.
 	updateCases = `UPDATE cases c SET events = u.events, status = u.status, category = u.category, department = u.department,
 	priority = u.priority, open = u.open, overdue = u.overdue, live = u.live, received_at = u.received_at,
 	answered_at = u.answered_at, waiting_since = u.waiting_since, unanswered_since = u.unanswered_since, closed_at = u.closed_at,
 	due_at = u.due_at, next_at = u.next_at, unfinal_at = u.unfinal_at, pseudonym = u.pseudonym, holds = u.holds, state = u.state
-	FROM (SELECT ` + columns("ref, events, "+changingColumns, "bigint, integer, "+changingTypes) + `) u
+	FROM (SELECT ` + columns("ref, "+instantColumns+", "+flagColumns+", "+otherColumns, "bigint, "+instantTypes+", "+flagTypes+", "+otherTypes) + `) u
 	WHERE c.ref BETWEEN u.ref AND u.ref`
 )
 
@@ -76,16 +77,23 @@ func (t *tx) putCases(cases []store.Case) error {
 	}
 	if len(added) > 0 {
 		err := t.queue(insertCases, func(a *args) {
-			bindCases(a, added)
+			bindInstants(a, added)
 			int4s(a, added, func(c *putCase) int32 { return t.ids[c.Channel] })
+			bindFlags(a, added)
 			texts(a, added, func(c *putCase) string { return c.CaseID })
+			bindOthers(a, added)
 		}, nil)
 		if err != nil {
 			return err
 		}
 	}
 	if len(changed) > 0 {
-		if err := t.queue(updateCases, func(a *args) { bindCases(a, changed) }, nil); err != nil {
+		err := t.queue(updateCases, func(a *args) {
+			bindInstants(a, changed)
+			bindFlags(a, changed)
+			bindOthers(a, changed)
+		}, nil)
+		if err != nil {
 			return err
 		}
 	}
@@ -102,16 +110,9 @@ func (t *tx) putCases(cases []store.Case) error {
 	return nil
 }
 
-func bindCases(a *args, cases []putCase) {
+// bindInstants binds the number of the case and the instants.
+func bindInstants(a *args, cases []putCase) {
 	int8s(a, cases, func(c *putCase) int64 { return c.ref })
-	int4s(a, cases, func(c *putCase) int32 { return int32(c.events) }) //nolint:gosec // G115: at most MaxCaseEvents
-	texts(a, cases, func(c *putCase) string { return c.Status })
-	texts(a, cases, func(c *putCase) string { return c.Category })
-	texts(a, cases, func(c *putCase) string { return c.Department })
-	texts(a, cases, func(c *putCase) string { return c.Priority })
-	bools(a, cases, func(c *putCase) bool { return c.Open })
-	bools(a, cases, func(c *putCase) bool { return c.Overdue })
-	bools(a, cases, func(c *putCase) bool { return c.Live })
 	times(a, cases, func(c *putCase) time.Time { return c.ReceivedAt })
 	times(a, cases, func(c *putCase) time.Time { return c.AnsweredAt })
 	times(a, cases, func(c *putCase) time.Time { return c.WaitingSince })
@@ -120,7 +121,21 @@ func bindCases(a *args, cases []putCase) {
 	times(a, cases, func(c *putCase) time.Time { return c.DueAt })
 	times(a, cases, func(c *putCase) time.Time { return c.NextAt })
 	times(a, cases, func(c *putCase) time.Time { return c.UnfinalAt })
+}
+
+func bindFlags(a *args, cases []putCase) {
+	int4s(a, cases, func(c *putCase) int32 { return int32(c.events) }) //nolint:gosec // G115: at most MaxCaseEvents
+	int2s(a, cases, func(c *putCase) int16 { return int16(c.Holds) })  //nolint:gosec // G115: a set of two bits
+	bools(a, cases, func(c *putCase) bool { return c.Open })
+	bools(a, cases, func(c *putCase) bool { return c.Overdue })
+	bools(a, cases, func(c *putCase) bool { return c.Live })
+}
+
+func bindOthers(a *args, cases []putCase) {
+	texts(a, cases, func(c *putCase) string { return c.Status })
+	texts(a, cases, func(c *putCase) string { return c.Category })
+	texts(a, cases, func(c *putCase) string { return c.Department })
+	texts(a, cases, func(c *putCase) string { return c.Priority })
 	byteas(a, cases, func(c *putCase) []byte { return c.Pseudonym })
-	int2s(a, cases, func(c *putCase) int16 { return int16(c.Holds) }) //nolint:gosec // G115: a set of two bits
 	byteas(a, cases, func(c *putCase) []byte { return c.State })
 }

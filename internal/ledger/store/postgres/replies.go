@@ -19,7 +19,7 @@ func (r *reader) Replies(_ context.Context, channel string, ids []string) ([]*st
 		err = r.query(repliesByID,
 			func(a *args) { texts(a, ids, func(id *string) string { return *id }); a.int4(of) },
 			func(row *row) error {
-				place := row.int8() - 1
+				place := row.int4() - 1
 				replies[place] = &store.Reply{Channel: channel, ID: ids[place], NextAt: row.time(), DoneAt: row.time(), State: row.bytea()}
 				return nil
 			})

@@ -245,8 +245,8 @@ func (t *tx) channelsForInsert(names []string) error {
 	return nil
 }
 
-var addFigures = "INSERT INTO figures AS f (key, v0, v1, v2, v3, v4, revision) SELECT " +
-	columns("", "text, bigint, bigint, bigint, bigint, bigint") + `, $7
+var addFigures = "INSERT INTO figures AS f (revision, v0, v1, v2, v3, v4, key) SELECT $7::bigint, " +
+	columns("", "bigint, bigint, bigint, bigint, bigint, text") + `
 	ON CONFLICT (key) DO UPDATE SET revision = excluded.revision, v0 = f.v0 + excluded.v0, v1 = f.v1 + excluded.v1,
 		v2 = f.v2 + excluded.v2, v3 = f.v3 + excluded.v3, v4 = f.v4 + excluded.v4`
 
@@ -259,10 +259,10 @@ func (t *tx) AddFigures(_ context.Context, figures []store.Figures) error {
 	err := t.ready()
 	if err == nil {
 		err = t.queue(addFigures, func(a *args) {
-			texts(a, figures, func(f *store.Figures) string { return f.Key })
 			for column := range store.FigureColumns {
 				int8s(a, figures, func(f *store.Figures) int64 { return f.Values[column] })
 			}
+			texts(a, figures, func(f *store.Figures) string { return f.Key })
 			a.int8(t.revision())
 		}, nil)
 	}
