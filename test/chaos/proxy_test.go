@@ -16,6 +16,8 @@ type proxy struct {
 	target func() string
 	broken bool
 	open   map[net.Conn]bool
+	// held is locked for writing while nothing passes.
+	held sync.RWMutex
 }
 
 // newProxy listens on a loopback address; the target may be set later.
@@ -79,7 +81,7 @@ func (p *proxy) join(client, server net.Conn) {
 	}
 	p.open[client], p.open[server] = true, true
 	pass := func(to, from net.Conn) {
-		_, _ = io.Copy(to, from)
+		_, _ = io.Copy(gate{to, &p.held}, from)
 		_ = errors.Join(client.Close(), server.Close())
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -88,6 +90,24 @@ func (p *proxy) join(client, server net.Conn) {
 	go pass(client, server)
 	go pass(server, client)
 }
+
+// gate is a connection that takes nothing while the lock is held.
+type gate struct {
+	to   io.Writer
+	held *sync.RWMutex
+}
+
+// Write implements io.Writer.
+func (g gate) Write(b []byte) (int, error) {
+	g.held.RLock()
+	defer g.held.RUnlock()
+	return g.to.Write(b)
+}
+
+// hold keeps whatever is on its way from arriving, as a network does that has come apart, until release.
+func (p *proxy) hold() { p.held.Lock() }
+
+func (p *proxy) release() { p.held.Unlock() }
 
 // cut ends every connection, in the middle of whatever it carries, and takes none until restore.
 func (p *proxy) cut() {

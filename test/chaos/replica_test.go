@@ -148,6 +148,20 @@ func (s *database) replicaFaults() []fault {
 			},
 			mend: func(_ context.Context, w *world) error { s.between[w.struck].restore(); return nil },
 		},
+		{
+			name: "the network of one ledger stands still", spares: true, least: takeOver,
+			strike: func(_ context.Context, w *world) error {
+				w.struck = w.random.IntN(2)
+				w.replicas[w.struck].hold()
+				s.between[w.struck].hold()
+				return nil
+			},
+			mend: func(_ context.Context, w *world) error {
+				s.between[w.struck].release()
+				w.replicas[w.struck].release()
+				return nil
+			},
+		},
 		{name: "one ledger and the worker are killed", strike: both(killOne, killWorker), mend: both(startStruck, startWorker)},
 		cutConnections(),
 	}

@@ -246,6 +246,11 @@ func commonFaults() []fault {
 		{name: "the ledger is killed", strike: killLedgers, mend: startLedger},
 		{name: "the worker is killed", strike: killWorker, mend: startWorker},
 		cutConnections(),
+		{
+			name:   "the ledger is frozen",
+			strike: func(_ context.Context, w *world) error { return w.ledger(0).Freeze() },
+			mend:   func(_ context.Context, w *world) error { return w.ledger(0).Thaw() },
+		},
 		{name: "ledger and worker are killed", strike: both(killLedgers, killWorker), mend: both(startLedger, startWorker)},
 	}
 }
