@@ -28,6 +28,8 @@ const (
 	familyCorrection family = "correction"
 	// familyReply: channel. Its column replyOldest is an instant, and not a count.
 	familyReply family = "reply"
+	// familyReturned: channel; replies that were sent and came back.
+	familyReturned family = "returned"
 	// familySpillover: from, to.
 	familySpillover family = "spillover"
 	// familyHistogram: channel, priority, clock, wall or working, place of the bucket, index of the native
@@ -43,6 +45,7 @@ const (
 	ingestAccepted, ingestDuplicate, ingestRejected, ingestSkipped                  = 0, 1, 2, 3
 	replyWaiting, replyOldest, replySent, replyFailed, replyUnconfirmed             = 0, 1, 2, 3, 4
 	errorCount, correctionCount, spilloverCount, histogramCount, histogramSumMicros = 0, 0, 0, 0, 1
+	returnedCount                                                                   = 0
 )
 
 const (

@@ -42,6 +42,8 @@ type replyState struct {
 	Digest []byte `json:"digest"`
 	// Waits says that the figures count it among those that wait; those of earlier versions are not.
 	Waits bool `json:"waits,omitempty"`
+	// Returned says that it was sent, and came back.
+	Returned bool `json:"returned,omitempty"`
 }
 
 var replyID = regexp.MustCompile(fmt.Sprintf(`^[A-Za-z0-9._-]{1,%d}$`, ledgerapi.MaxReplyIDBytes))
@@ -366,7 +368,7 @@ func (t *transaction) returnReplies(ctx context.Context, channel string, returne
 			if !came || s.State != ledgerapi.ReplySent {
 				continue
 			}
-			s.State, s.Reason, s.Message = ledgerapi.ReplyFailed, ledgerapi.ReasonReplyRefused, cut(message, maxReplyMessage)
+			s.Returned, s.State, s.Reason, s.Message = true, ledgerapi.ReplyFailed, ledgerapi.ReasonReplyRefused, cut(message, maxReplyMessage)
 			if err := t.putReply(ctx, channel, &s, time.Time{}); err != nil {
 				return err
 			}

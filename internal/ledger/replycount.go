@@ -25,10 +25,14 @@ func (t *transaction) countReply(channel string, s *replyState) (waited bool) {
 		return waited
 	}
 	switch s.State {
+	case ledgerapi.ReplyFailed:
+		if s.Returned {
+			t.figures.add(channelKey(familyReturned, channel), returnedCount, 1)
+		} else {
+			t.figures.add(k, replyFailed, 1)
+		}
 	case ledgerapi.ReplySent:
 		t.figures.add(k, replySent, 1)
-	case ledgerapi.ReplyFailed:
-		t.figures.add(k, replyFailed, 1)
 	case ledgerapi.ReplyUnconfirmed:
 		t.figures.add(k, replyUnconfirmed, 1)
 	default: // not done, or only checked

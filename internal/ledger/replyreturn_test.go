@@ -37,6 +37,6 @@ func TestAReplyThatCameBackHasFailed(t *testing.T) {
 	}
 	f.wantReply("r2", ledgerapi.ReplySent)
 	third := f.wantReply("r3", ledgerapi.ReplySending).CreatedAt
-	f.wantReplies("After one came back", ledgerapi.ReplySummary{Waiting: 1, OldestWaitingAt: &third, Sent: 2, Failed: 1})
+	f.wantReplies("After one came back", ledgerapi.ReplySummary{Waiting: 1, OldestWaitingAt: &third, Sent: 2, Returned: 1})
 	f.wantClock("The answer stays one", "dsw", "FirstAnswer", ledgerapi.ClockSeries{Met: 1})
 }

@@ -74,7 +74,7 @@ func (f *ledgerFigures) row(k figureKey) *figure {
 	switch k.family {
 	case familySeries:
 		row.channel = f.channel(k.labels[0])
-	case familyChannel, familyIngest, familyError, familyCorrection, familyReply:
+	case familyChannel, familyIngest, familyError, familyCorrection, familyReply, familyReturned:
 		row.channel = f.channel(k.labels[0])
 		row.channel.rows = append(row.channel.rows, row)
 	case familyHistogram:

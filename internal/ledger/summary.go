@@ -166,11 +166,20 @@ func addToChannel(c *ledgerapi.ChannelSummary, k *figureKey, v *values) {
 			c.Corrections = map[string]int64{}
 		}
 		c.Corrections[k.labels[1]] = v[correctionCount]
-	case familyReply:
-		c.Replies = &ledgerapi.ReplySummary{
-			Waiting: v[replyWaiting], Sent: v[replySent], Failed: v[replyFailed], Unconfirmed: v[replyUnconfirmed],
-			OldestWaitingAt: optional(fromMicros(v[replyOldest])),
+	case familyReply, familyReturned:
+		if c.Replies == nil {
+			c.Replies = &ledgerapi.ReplySummary{}
 		}
+		addToReplies(c.Replies, k.family, v)
 	default: // not of one channel alone
 	}
+}
+
+func addToReplies(r *ledgerapi.ReplySummary, f family, v *values) {
+	if f == familyReturned {
+		r.Returned = v[returnedCount]
+		return
+	}
+	r.Waiting, r.OldestWaitingAt = v[replyWaiting], optional(fromMicros(v[replyOldest]))
+	r.Sent, r.Failed, r.Unconfirmed = v[replySent], v[replyFailed], v[replyUnconfirmed]
 }

@@ -37,7 +37,7 @@ func Bound(document *policy.Document) map[string]int {
 		if channel.Replies {
 			bound[repliesWaiting]++
 			bound[replyOldestWaiting]++
-			bound[repliesDone] += 3 // sent, failed, unconfirmed
+			bound[repliesDone] += 4 // sent, failed, unconfirmed, returned
 		}
 		bound[ingestEvents] += 4 // accepted, duplicate, rejected, skipped
 		bound[ingestErrors] += len(ledgerapi.Reasons())

@@ -132,7 +132,7 @@ func Catalogue() []Metric {
 		{ingestErrors, Counter, "Failures to take complaints in, by reason (a bounded set).", []string{"namespace", "channel", "reason"}, Stable, WithLedger},
 		{repliesWaiting, Gauge, "Replies asked of Tanggap that are not done yet: they wait for the channel's worker, are with it, or are to be tried again. Dry runs are among them.", channel, Alpha, WithReplies},
 		{replyOldestWaiting, Gauge, "When the reply that has waited longest was asked for; not there when none waits.", channel, Alpha, WithReplies},
-		{repliesDone, Counter, "Replies, by what became of them (sent, failed, unconfirmed). One that is found to have been sent after all, or that came back, counts as both; dry runs do not count.", []string{"namespace", "channel", "outcome"}, Alpha, WithReplies},
+		{repliesDone, Counter, "Replies, by what became of them (sent, failed, unconfirmed, returned). One that was sent and came back counts as both, as does one that is found to have been sent after all; dry runs do not count.", []string{"namespace", "channel", "outcome"}, Alpha, WithReplies},
 		{calendarCoversUntil, Gauge, "The end of the last date for which the calendar's holidays are entered; not there when it is meant to cover all.", []string{"namespace", "calendar"}, Stable, WithSpec},
 		{operatorLeading, Gauge, "Whether this replica of the operator is the one that leads, and so exports everything else.", nil, Alpha, Never},
 		{summaryUp, Gauge, "Whether the ledger has been read within the last five seconds.", ledger, Stable, Never},

@@ -68,7 +68,7 @@ func city() Ledger {
 					ReportedAt: ago(5 * time.Second), LastSuccessAt: ago(20 * time.Second), Accepted: 40, Duplicate: 8, Rejected: 2,
 					Errors:      map[ledgerapi.Reason]int64{ledgerapi.ReasonTimeout: 3},
 					Corrections: map[string]int64{"FirstAnswer": 1}, BeyondCoverage: 1,
-					Replies: &ledgerapi.ReplySummary{Waiting: 2, OldestWaitingAt: ago(4 * time.Minute), Sent: 7, Failed: 1, Unconfirmed: 1},
+					Replies: &ledgerapi.ReplySummary{Waiting: 2, OldestWaitingAt: ago(4 * time.Minute), Sent: 7, Failed: 1, Unconfirmed: 1, Returned: 2},
 				},
 				"mayor":   {Unanswered: 1, ReportedAt: ago(240 * time.Hour), LastEventAt: ago(240 * time.Hour), OldestUnansweredAt: ago(300 * time.Hour)},
 				"silent":  {Accepted: 0},

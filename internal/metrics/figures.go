@@ -153,6 +153,7 @@ func (e *exposition) replies(name string, r *ledgerapi.ReplySummary) {
 	e.counter(repliesDone, r.Sent, name, "sent")
 	e.counter(repliesDone, r.Failed, name, "failed")
 	e.counter(repliesDone, r.Unconfirmed, name, "unconfirmed")
+	e.counter(repliesDone, r.Returned, name, "returned")
 }
 
 func (e *exposition) series(s ledgerapi.Series, known bool) {

@@ -91,11 +91,12 @@ type ReplySummary struct {
 	// asked for.
 	Waiting         int64      `json:"waiting"`
 	OldestWaitingAt *time.Time `json:"oldestWaitingAt,omitempty"`
-	// Sent, Failed and Unconfirmed count what became of the others, but not of dry runs. One that is found to have
-	// been sent after all, or that came back, counts twice.
+	// Sent, Failed, Unconfirmed and Returned count what became of the others, but not of dry runs. Returned are sent
+	// ones that came back, and so count twice, as does one that is found to have been sent after all.
 	Sent        int64 `json:"sent"`
 	Failed      int64 `json:"failed"`
 	Unconfirmed int64 `json:"unconfirmed"`
+	Returned    int64 `json:"returned,omitempty"`
 }
 
 // Series are the figures of one channel and set of dimensions.
