@@ -57,7 +57,15 @@ func receivedOf(at time.Time) int64 {
 }
 
 func (a entry) compare(b entry) int {
-	return cmp.Or(cmp.Compare(a.reporter, b.reporter), cmp.Compare(a.received, b.received), cmp.Compare(a.ref, b.ref))
+	// Reporters nearly always differ, and cmp.Or compares everything first.
+	if a.reporter != b.reporter {
+		return cmp.Compare(a.reporter, b.reporter)
+	}
+	return cmp.Or(cmp.Compare(a.received, b.received), cmp.Compare(a.ref, b.ref))
+}
+
+func (a entry) less(b entry) bool {
+	return a.reporter < b.reporter || a.reporter == b.reporter && a.compare(b) < 0
 }
 
 // reporter binds the first column of the table.
@@ -105,7 +113,7 @@ type change struct {
 
 // load reads what is pending.
 func (p *pending) load(c *conn) (err error) {
-	p.entries = btree.NewBTreeGOptions(func(a, b entry) bool { return a.compare(b) < 0 }, btree.Options{NoLocks: true})
+	p.entries = btree.NewBTreeGOptions(entry.less, btree.Options{NoLocks: true})
 	if p.sweep, err = c.readSweep(); err != nil {
 		return err
 	}
