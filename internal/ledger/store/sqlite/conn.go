@@ -3,8 +3,11 @@ package sqlite
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/ncruces/go-sqlite3"
 )
 
@@ -75,6 +78,8 @@ type binder struct {
 	stmt *sqlite3.Stmt
 	n    int
 	err  error
+	// scratch is used again for every text that is made.
+	scratch []byte
 }
 
 func (b *binder) next(err error) {
@@ -121,6 +126,26 @@ func (b *binder) json(v any) {
 		return
 	}
 	b.next(b.stmt.BindRawText(b.n, text))
+}
+
+// texts binds a JSON object, or NULL for none.
+func (b *binder) texts(v map[string]string) {
+	if len(v) == 0 {
+		b.null()
+		return
+	}
+	b.scratch = append(b.scratch[:0], '{')
+	for _, name := range slices.Sorted(maps.Keys(v)) {
+		if len(b.scratch) > 1 {
+			b.scratch = append(b.scratch, ',')
+		}
+		// What is no UTF-8 is replaced, as it would be by json; the error says no more.
+		b.scratch, _ = jsontext.AppendQuote(b.scratch, name)
+		b.scratch, _ = jsontext.AppendQuote(append(b.scratch, ':'), v[name])
+	}
+	b.scratch = append(b.scratch, '}')
+	b.n++
+	b.next(b.stmt.BindRawText(b.n, b.scratch))
 }
 
 func (b *binder) float(v float64) { b.n++; b.next(b.stmt.BindFloat(b.n, v)) }

@@ -144,11 +144,7 @@ func bindContent(b *binder, e *store.Event) {
 	}
 	b.int(marks)
 	b.optional(e.Text)
-	if len(e.Attributes) > 0 {
-		b.json(e.Attributes)
-	} else {
-		b.null()
-	}
+	b.texts(e.Attributes)
 	if e.Location != nil {
 		b.float(e.Location.Latitude)
 		b.float(e.Location.Longitude)
