@@ -24,6 +24,8 @@ INTAKE_FLAGS ?= -variants embedded,postgres,benthos -output docs/benchmarks/inta
 LARGE_FLAGS ?= -output docs/benchmarks/large.md
 # See bin/soak -help: -for is how long deliveries come in on each storage.
 SOAK_FLAGS ?= -output docs/benchmarks/soak.md
+# Those that hack/postgres.sh fetches; the other tests take the newest that is installed.
+POSTGRES_VERSIONS ?= 16 17 18
 # -seed repeats the choices of a run.
 CHAOS_FLAGS ?= -rounds 200 -output $(CURDIR)/docs/benchmarks/chaos.md
 # -count=1 runs the tests even when nothing changed since they passed.
@@ -59,6 +61,13 @@ demo: network build ## Run a whole city here: control plane, operator, simulator
 .PHONY: test
 test: network alerting postgresql pooler ## Run all tests but e2e-alerts, against a real kube-apiserver where Kubernetes matters
 	@assets=$$(hack/controlplane/build.sh); export KUBEBUILDER_ASSETS="$$assets"; set -x; go test -timeout 20m $$(go list ./... | grep -v /test/alerts$$)
+
+.PHONY: test-postgres
+test-postgres: network ## Run the tests of the PostgreSQL storage on each version of POSTGRES_VERSIONS (linux/amd64, needs npm)
+	@for version in $(POSTGRES_VERSIONS); do \
+		programs=$$(hack/postgres.sh $$version); echo "PostgreSQL $$version"; \
+		TANGGAP_POSTGRES="$$programs" go test -count=1 -timeout 20m ./internal/ledger/store/postgres ./test/postgres; \
+	done
 
 .PHONY: e2e
 e2e: network postgresql ## Run only the end-to-end tests, even when nothing changed

@@ -79,9 +79,15 @@ func (p *process) stop(signal syscall.Signal) error {
 	}
 }
 
-// findPrograms finds the newest server: first in the folders where Debian and others keep one for each
-// version, which are in nobody's PATH, then in the PATH.
+// ProgramsVariable is an environment variable with the folder of another server's programs.
+const ProgramsVariable = "TANGGAP_POSTGRES"
+
+// findPrograms finds the newest server, unless the environment names one: first in the folders where Debian and
+// others keep one for each version, which are in nobody's PATH, then in the PATH.
 func findPrograms() (string, error) {
+	if folder := os.Getenv(ProgramsVariable); folder != "" {
+		return folder, nil
+	}
 	var found []string
 	for _, pattern := range []string{"/usr/lib/postgresql/*/bin/postgres", "/usr/pgsql-*/bin/postgres", "/opt/homebrew/opt/postgresql@*/bin/postgres"} {
 		matches, err := filepath.Glob(pattern)

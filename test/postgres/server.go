@@ -17,6 +17,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // ErrNoPrograms says that PostgreSQL is not there.
@@ -209,9 +211,9 @@ func (s *Server) ready(ctx context.Context, p *process) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		check := exec.CommandContext(ctx, filepath.Join(s.programs, "pg_isready"), "-q", "-h", s.dir, "-p", strconv.Itoa(s.port))
-		if check.Run() == nil {
-			return nil
+		connection, err := pgconn.Connect(ctx, fmt.Sprintf("host=%s port=%d user=%s dbname=postgres sslmode=disable", s.dir, s.port, superuser))
+		if err == nil {
+			return connection.Close(ctx)
 		}
 		select {
 		case <-tick.C:
