@@ -46,7 +46,7 @@ func startBenthos(ctx context.Context, o options) (*variant, error) {
 	if o.benthos == "" {
 		return nil, errors.New("-benthos must name the program that hack/benthos builds")
 	}
-	dir := filepath.Join(o.dir, "benthos")
+	dir := filepath.Join(o.Dir, "benthos")
 	d, err := site.StartDatabase(ctx, dir, site.DatabaseSettings())
 	if err != nil {
 		return nil, err

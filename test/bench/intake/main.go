@@ -7,55 +7,44 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
-	"github.com/tanggap/tanggap/test/bench/machine"
+	"github.com/tanggap/tanggap/test/bench/program"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	var err error
 	if len(os.Args) > 1 && os.Args[1] == "limit" {
-		err = serveLimit(ctx, os.Args[2:])
-	} else {
-		err = run(ctx, os.Args[1:], os.Stdout)
+		program.Main("limit", func(ctx context.Context, arguments []string, _ io.Writer) error {
+			return serveLimit(ctx, arguments[1:])
+		})
+		return
 	}
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "intake:", err)
-		os.Exit(1)
-	}
+	program.Main("intake", run)
 }
 
 // options are the flags.
 type options struct {
-	tanggap, benthos, output, dir, profile string
-	rounds                                 int
-	slice                                  time.Duration
-	connections                            []int
-	variants                               []string
+	program.Program
+	benthos, profile string
+	rounds           int
+	slice            time.Duration
+	connections      []int
+	variants         []string
 }
 
 // most is the largest number of connections.
 func (o *options) most() int { return slices.Max(o.connections) }
 
 func parse(arguments []string) (o options, err error) {
-	flags := flag.NewFlagSet("intake", flag.ContinueOnError)
-	flags.StringVar(&o.tanggap, "tanggap", "bin/tanggap", "the program under test")
+	flags := o.Flags("intake", "2 KiB a delivery")
 	flags.StringVar(&o.benthos, "benthos", "bin/benthos", "the program that hack/benthos builds, for the variant of that name")
-	flags.StringVar(&o.output, "output", "", "the page to write; none by default")
-	flags.StringVar(&o.dir, "dir", "", "the folder for the ledgers' data, which is left there; by default a temporary one")
 	flags.StringVar(&o.profile, "profile", "", "a folder for CPU profiles of worker and ledger at the most connections; none by default")
 	flags.IntVar(&o.rounds, "rounds", 5, "how often every variant has its turn")
 	flags.DurationVar(&o.slice, "slice", 2*time.Second, "how long one turn takes")
@@ -83,22 +72,11 @@ func parse(arguments []string) (o options, err error) {
 
 func run(ctx context.Context, arguments []string, out io.Writer) (err error) {
 	o, err := parse(arguments)
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
-	if o.tanggap, err = filepath.Abs(o.tanggap); err != nil {
-		return fmt.Errorf("finding the program: %w", err)
-	}
-	if o.dir == "" {
-		if o.dir, err = os.MkdirTemp("", "tanggap-intake-"); err != nil {
-			return fmt.Errorf("making a folder: %w", err)
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(o.dir)) }()
-	}
-	facts, err := machine.Read(o.dir)
+	facts, remove, err := o.Prepare("intake")
+	defer func() { err = errors.Join(err, remove()) }()
 	if err != nil {
 		return err
 	}
@@ -121,14 +99,7 @@ func run(ctx context.Context, arguments []string, out io.Writer) (err error) {
 		}
 	}
 	page := table.page(facts, command(o))
-	fmt.Fprint(out, "\n", page)
-	if o.output == "" {
-		return nil
-	}
-	if err := os.WriteFile(o.output, []byte(page), 0o644); err != nil {
-		return fmt.Errorf("writing the page: %w", err)
-	}
-	return nil
+	return o.Publish(page, out)
 }
 
 // command is the command line that measures the same.

@@ -94,7 +94,7 @@ func startLimit(ctx context.Context, o options) (*variant, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding this program: %w", err)
 	}
-	command := exec.CommandContext(context.WithoutCancel(ctx), self, "limit", "-file", filepath.Join(o.dir, "limit"), "-secret", secret())
+	command := exec.CommandContext(context.WithoutCancel(ctx), self, "limit", "-file", filepath.Join(o.Dir, "limit"), "-secret", secret())
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	command.Stderr = os.Stderr
 	output, err := command.StdoutPipe()
@@ -123,7 +123,7 @@ func startEmbedded(ctx context.Context, o options) (*variant, error) {
 
 // startPostgres starts a PostgreSQL server, and a ledger that reaches it as in a cluster: over TLS.
 func startPostgres(ctx context.Context, o options) (*variant, error) {
-	d, err := site.StartDatabase(ctx, filepath.Join(o.dir, "database"), site.DatabaseSettings())
+	d, err := site.StartDatabase(ctx, filepath.Join(o.Dir, "database"), site.DatabaseSettings())
 	if err != nil {
 		return nil, err
 	}
@@ -147,9 +147,9 @@ func startPostgres(ctx context.Context, o options) (*variant, error) {
 
 // startSite starts a ledger on the storage that the flags name, and a worker.
 func startSite(ctx context.Context, o options, name string, storage []string) (*variant, error) {
-	dir := filepath.Join(o.dir, name)
+	dir := filepath.Join(o.Dir, name)
 	s, err := site.New(site.Options{
-		Tanggap: o.tanggap, Dir: dir, Storage: storage, Policy: site.Policy(channelName, calmChannel),
+		Tanggap: o.Tanggap, Dir: dir, Storage: storage, Policy: site.Policy(channelName, calmChannel),
 		Channels: site.Channels(channelName, calmChannel), Secrets: site.Secrets(), Profile: o.profile != "",
 	})
 	if err != nil {

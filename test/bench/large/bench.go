@@ -114,7 +114,7 @@ func (b *bench) prepare(ctx context.Context, name string) (err error) {
 		return err
 	}
 	b.site, err = site.New(site.Options{
-		Tanggap: b.options.tanggap, Dir: filepath.Join(b.options.dir, name), Storage: flags, Policy: b.options.policy(),
+		Tanggap: b.options.Tanggap, Dir: filepath.Join(b.options.Dir, name), Storage: flags, Policy: b.options.policy(),
 		Channels: site.Channels(channelName(0)), Secrets: site.Secrets(),
 	})
 	return err

@@ -6,41 +6,25 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
-	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
-	"github.com/tanggap/tanggap/test/bench/machine"
+	"github.com/tanggap/tanggap/test/bench/program"
 	"github.com/tanggap/tanggap/test/site"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "large:", err)
-		os.Exit(1)
-	}
-}
+func main() { program.Main("large", run) }
 
 type options struct {
-	tanggap, output, dir        string
+	program.Program
 	cases, channels, categories int
 	rate                        int
 	soak                        time.Duration
 }
 
 func parse(arguments []string) (o options, err error) {
-	flags := flag.NewFlagSet("large", flag.ContinueOnError)
-	flags.StringVar(&o.tanggap, "tanggap", "bin/tanggap", "the program under test")
-	flags.StringVar(&o.output, "output", "", "the page to write; none by default")
-	flags.StringVar(&o.dir, "dir", "", "the folder for the data; by default a temporary one (TMPDIR), which needs 2 KiB a case")
+	flags := o.Flags("large", "2 KiB a case")
 	flags.IntVar(&o.cases, "cases", 10_000_000, "how many open cases there are at the end")
 	flags.IntVar(&o.channels, "channels", 25, "how many channels there are")
 	flags.IntVar(&o.categories, "categories", 250, "how many categories each channel has")
@@ -60,26 +44,15 @@ func parse(arguments []string) (o options, err error) {
 
 func run(ctx context.Context, arguments []string, out io.Writer) (err error) {
 	o, err := parse(arguments)
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
-	if o.tanggap, err = filepath.Abs(o.tanggap); err != nil {
-		return fmt.Errorf("finding the program: %w", err)
-	}
-	if o.dir == "" {
-		if o.dir, err = os.MkdirTemp("", "tanggap-large-"); err != nil {
-			return fmt.Errorf("making a folder: %w", err)
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(o.dir)) }()
-	}
-	facts, err := machine.Read(o.dir)
+	facts, remove, err := o.Prepare("large")
+	defer func() { err = errors.Join(err, remove()) }()
 	if err != nil {
 		return err
 	}
-	database, err := site.StartDatabase(ctx, filepath.Join(o.dir, "database"), site.DatabaseSettings())
+	database, err := site.StartDatabase(ctx, filepath.Join(o.Dir, "database"), site.DatabaseSettings())
 	if err != nil {
 		return err
 	}
@@ -89,12 +62,5 @@ func run(ctx context.Context, arguments []string, out io.Writer) (err error) {
 		return err
 	}
 	page := b.page(facts)
-	fmt.Fprint(out, "\n", page)
-	if o.output == "" {
-		return nil
-	}
-	if err := os.WriteFile(o.output, []byte(page), 0o644); err != nil {
-		return fmt.Errorf("writing the page: %w", err)
-	}
-	return nil
+	return o.Publish(page, out)
 }

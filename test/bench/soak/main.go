@@ -7,46 +7,30 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
-	"github.com/tanggap/tanggap/test/bench/machine"
+	"github.com/tanggap/tanggap/test/bench/program"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "soak:", err)
-		os.Exit(1)
-	}
-}
+func main() { program.Main("soak", run) }
 
 type options struct {
-	tanggap, output, dir string
-	variants             []string
-	cases, rate          int
-	duration             time.Duration
-	judge                bool
+	program.Program
+	variants    []string
+	cases, rate int
+	duration    time.Duration
+	judge       bool
 }
 
 // known are the variants, in the order in which they run.
 var known = []string{"embedded", "postgres"}
 
 func parse(arguments []string) (o options, err error) {
-	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
-	flags.StringVar(&o.tanggap, "tanggap", "bin/tanggap", "the program under test")
-	flags.StringVar(&o.output, "output", "", "the page to write; none by default")
-	flags.StringVar(&o.dir, "dir", "", "the folder for the data; by default a temporary one (TMPDIR), which needs 2 KiB a case")
+	flags := o.Flags("soak", "2 KiB a case")
 	flags.IntVar(&o.cases, "cases", 1_000_000, "how many cases there are before the run")
 	flags.IntVar(&o.rate, "rate", 500, "how many deliveries come in a second")
 	flags.DurationVar(&o.duration, "for", 6*time.Minute, "how long they come in, on each storage")
@@ -72,22 +56,11 @@ const minCases = 100
 
 func run(ctx context.Context, arguments []string, out io.Writer) (err error) {
 	o, err := parse(arguments)
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
-	if o.tanggap, err = filepath.Abs(o.tanggap); err != nil {
-		return fmt.Errorf("finding the program: %w", err)
-	}
-	if o.dir == "" {
-		if o.dir, err = os.MkdirTemp("", "tanggap-soak-"); err != nil {
-			return fmt.Errorf("making a folder: %w", err)
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(o.dir)) }()
-	}
-	facts, err := machine.Read(o.dir)
+	facts, remove, err := o.Prepare("soak")
+	defer func() { err = errors.Join(err, remove()) }()
 	if err != nil {
 		return err
 	}
@@ -100,14 +73,8 @@ func run(ctx context.Context, arguments []string, out io.Writer) (err error) {
 		results = append(results, r)
 	}
 	page := o.page(facts, results)
-	fmt.Fprint(out, "\n", page)
-	if o.output != "" {
-		if err := os.WriteFile(o.output, []byte(page), 0o644); err != nil {
-			return fmt.Errorf("writing the page: %w", err)
-		}
-	}
-	if !o.judge {
-		return nil
+	if err := o.Publish(page, out); err != nil || !o.judge {
+		return err
 	}
 	for _, r := range results {
 		err = errors.Join(err, r.grown())

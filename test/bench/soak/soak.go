@@ -43,7 +43,7 @@ func soak(ctx context.Context, o *options, variant string, progress io.Writer) (
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	w, err := site.New(site.Options{
-		Tanggap: o.tanggap, Dir: filepath.Join(o.dir, variant), Storage: s.flags, Policy: o.policy(), Channels: sources(), Secrets: site.Secrets(),
+		Tanggap: o.Tanggap, Dir: filepath.Join(o.Dir, variant), Storage: s.flags, Policy: o.policy(), Channels: sources(), Secrets: site.Secrets(),
 	})
 	if err != nil {
 		return nil, err

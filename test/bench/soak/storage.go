@@ -38,7 +38,7 @@ func newStorage(ctx context.Context, o *options, variant string) (*storage, erro
 	if variant == "postgres" {
 		return newDatabase(ctx, o)
 	}
-	dir := filepath.Join(o.dir, variant+"-data")
+	dir := filepath.Join(o.Dir, variant+"-data")
 	return &storage{
 		name: "embedded", flags: []string{"--data", dir},
 		open: func(context.Context) (store.Store, error) { return sqlite.Open(dir, sqlite.Options{Shared: true}) },
@@ -64,7 +64,7 @@ func newStorage(ctx context.Context, o *options, variant string) (*storage, erro
 func newDatabase(ctx context.Context, o *options) (_ *storage, err error) {
 	settings := site.DatabaseSettings()
 	settings["max_wal_size"], settings["min_wal_size"], settings["checkpoint_timeout"] = "256MB", "80MB", "1min"
-	server, err := site.StartDatabase(ctx, filepath.Join(o.dir, "database"), settings)
+	server, err := site.StartDatabase(ctx, filepath.Join(o.Dir, "database"), settings)
 	if err != nil {
 		return nil, err
 	}
