@@ -18,8 +18,7 @@ const (
 	markCleared
 )
 
-// insertEvent stops at an error without undoing what it did, for which SQLite would have to keep a copy of every
-// page: the whole transaction is undone then.
+// insertEvent stops at an error without undoing what it did: the whole transaction is undone then.
 var insertEvent = newRows(`INSERT OR FAIL INTO events (seq, channel, id, kind, actor, at, received_at, to_status, into_case,
 	marks, text, attributes, latitude, longitude, pseudonym, handles) VALUES `, 16, " ON CONFLICT (channel, id) DO NOTHING")
 
