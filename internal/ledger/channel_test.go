@@ -120,6 +120,32 @@ func TestSpilloverIsCountedOnceACase(t *testing.T) {
 	f.verify()
 }
 
+// TestSpilloverIsToldByTheRulesInForce changes the policy so that a case begins whose older one, on a channel that
+// the change comes to later, was only thanked by the rules before, and is answered by those in force.
+func TestSpilloverIsToldByTheRulesInForce(t *testing.T) {
+	f := testFixture(t)
+	by := func(e complaint.Event, phone string) complaint.Event {
+		e.Reporter = &complaint.Reporter{Phone: phone}
+		return e
+	}
+	thanks := answered("W1", monday.Add(-30*time.Minute))
+	thanks.Text = "terima kasih"
+	f.append("wa", by(received("W1", monday.Add(-time.Hour)), "0812-1111-111"), thanks, by(received("W2", monday.Add(-time.Hour)), "0812-2222-222"))
+	soon := monday.Add(time.Minute)
+	f.append("sigap", by(received("S1", soon), "0812-1111-111"), by(received("S2", soon), "0812-2222-222"))
+	withoutSigap, withoutPromise := policies()[2], policies()[4]
+	f.policy(withoutSigap)
+	f.advance()
+	f.pass(10 * time.Minute)
+	f.policy(withoutPromise)
+	f.advance()
+	want := []ledgerapi.SpilloverSeries{{From: "wa", To: "sigap", Count: 1}}
+	if diff := cmp.Diff(want, f.summary().Spillover); diff != "" {
+		t.Errorf("Spillovers (-want +got):\n%s", diff)
+	}
+	f.verify()
+}
+
 func TestSpilloverIsFoundByAnEarlierKey(t *testing.T) {
 	f := testFixture(t)
 	complain := func(channel, id string, at time.Time) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/store"
 )
 
@@ -27,6 +28,13 @@ func (t *transaction) link(ctx context.Context, opened []*caseState) error {
 	found, err := t.tx.ByReporter(ctx, queries)
 	if err != nil {
 		return err
+	}
+	if judged, err := t.judgeStale(ctx, found); err != nil {
+		return err
+	} else if judged {
+		if found, err = t.tx.ByReporter(ctx, queries); err != nil {
+			return err
+		}
 	}
 	var linked []*caseState
 	for i, cases := range found {
@@ -58,4 +66,32 @@ func (t *transaction) related(pseudonym []byte, earlier map[string][][]byte, rec
 		queries[i] = store.ReporterQuery{Pseudonym: name, From: received.Add(-window), To: received, Limit: maxRelated}
 	}
 	return queries
+}
+
+// judgeStale judges those of the cases that a change of the policy has not come to yet: whether they are answered is
+// to be told by the rules in force, however far the change has come.
+func (t *transaction) judgeStale(ctx context.Context, found [][]store.Case) (judged bool, err error) {
+	if _, going := t.rederivation().next(); !going {
+		return false, nil
+	}
+	var stale []store.Case
+	seen := map[complaint.CaseKey]bool{}
+	for _, cases := range found {
+		for i := range cases {
+			c := &cases[i]
+			rules := t.rules(c.Channel)
+			if rules == nil || !c.Live || seen[c.CaseKey] {
+				continue
+			}
+			seen[c.CaseKey] = true
+			state, err := load(c)
+			if err != nil {
+				return false, err
+			}
+			if state.record.Rules != rules.Digest {
+				stale = append(stale, *c)
+			}
+		}
+	}
+	return len(stale) > 0, t.rejudge(ctx, stale)
 }
