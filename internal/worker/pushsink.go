@@ -22,11 +22,11 @@ const (
 	// maxQueued are the deliveries, maxQueuedBytes their memory.
 	maxQueued      = 4096
 	maxQueuedBytes = 32 << 20
-	// maxRequests are under way at once, the further ones with enough deliveries at least: the ledger reads them
-	// while it stores what came before, and takes all that wait into its next transaction. Smaller ones would
-	// cost more than they spare.
-	maxRequests = 4
-	enough      = 64
+	// maxRequests are under way at once, the second with enough deliveries at least: the ledger reads it while it
+	// stores the first, and takes both into one transaction where both wait. A smaller one would cost more than it
+	// spares.
+	maxRequests = 2
+	enough      = 128
 	// comeAgain is what a deliverer is asked to wait.
 	comeAgain = 5 * time.Second
 )
