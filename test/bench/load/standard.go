@@ -27,7 +27,8 @@ type standard struct {
 func newStandard(ctx context.Context, target string, extra ...string) *standard {
 	s := &standard{
 		ctx: ctx, target: target, header: http.Header{"Content-Type": {"application/json"}},
-		client: &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1, MaxIdleConnsPerHost: 1}, Timeout: requestTimeout},
+		// Asked for compression, Benthos makes a compressor for each of its empty answers.
+		client: &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1, MaxIdleConnsPerHost: 1, DisableCompression: true}, Timeout: requestTimeout},
 	}
 	for _, line := range extra {
 		name, value, _ := strings.Cut(line, ": ")
