@@ -102,7 +102,7 @@ type Sink interface {
 type Batch struct {
 	// Events need not have their Channel set; the sink sets it, and sends as many at once as the ledger takes.
 	Events []complaint.Event
-	// Returned are replies that were sent and did not reach the citizen. A Pusher has none.
+	// Returned are replies that were sent and did not reach the citizen.
 	Returned []ledgerapi.ReturnedReply
 	// Cursor is where the next poll begins; nil leaves it. It is the source's own JSON. A Pusher has none.
 	Cursor json.RawMessage

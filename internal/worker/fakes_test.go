@@ -469,7 +469,14 @@ func (p *plainPusher) Handler(sink channel.Sink) http.Handler {
 		if len(events) == 1 && events[0].ID == "panic" {
 			panic(events[0].Text)
 		}
-		deliver(w, sink.Append(req.Context(), channel.Batch{Events: events}))
+		var returned []ledgerapi.ReturnedReply
+		events = slices.DeleteFunc(events, func(e complaint.Event) bool {
+			if e.Kind == "Returned" {
+				returned = append(returned, ledgerapi.ReturnedReply{Event: e.ID})
+			}
+			return e.Kind == "Returned"
+		})
+		deliver(w, sink.Append(req.Context(), channel.Batch{Events: events, Returned: returned}))
 	})
 }
 

@@ -120,6 +120,29 @@ func TestDeliveriesThatWaitTravelTogether(t *testing.T) {
 	}
 }
 
+func TestADeliveryTellsOfRepliesThatCameBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
+		ledger := newFakeLedger()
+		w := startPusher(t, ledger, nil)
+		ledger.setFate(func(int, string) fate { return unavailable })
+		back := complaint.Event{ID: "platform/1", Kind: "Returned"}
+		if got := post(w, "/hooks/112", back); got.status != http.StatusServiceUnavailable || len(ledger.returned) > 0 {
+			t.Errorf("answered %+v while the ledger is away, and %v came back", got, ledger.returned)
+		}
+		ledger.setFate(nil)
+		if got := post(w, "/hooks/112", back, received(0, present())); got.status != http.StatusNoContent {
+			t.Errorf("answered %+v", got)
+		}
+		if diff := cmp.Diff([]string{"platform/1"}, ledger.returned); diff != "" {
+			t.Errorf("came back (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(ids(1), ledger.stored("112")); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestPlatformsAreToldToComeAgainWhileTheLedgerIsAway(t *testing.T) {
 	for name, away := range map[string]fate{"it says so": unavailable, "the connection breaks": brokenBefore, "it does not know the channel": unknownChannel} {
 		t.Run(name, func(t *testing.T) {

@@ -81,6 +81,9 @@ func (s *pushSink) Append(ctx context.Context, batch channel.Batch) error {
 		}
 		refused = append(refused, d.refused...)
 	}
+	if err == nil {
+		err = s.giveBack(ctx, batch.Returned)
+	}
 	if err != nil {
 		return err
 	}
@@ -91,6 +94,19 @@ func (s *pushSink) Append(ctx context.Context, batch channel.Batch) error {
 		return err
 	}
 	s.health.delivered()
+	return nil
+}
+
+// giveBack tells of replies that did not reach the citizen. There are few, so that each delivery's travel alone.
+func (s *pushSink) giveBack(ctx context.Context, returned []ledgerapi.ReturnedReply) error {
+	for part := range slices.Chunk(returned, ledgerapi.MaxBatchEvents) {
+		if _, err := s.append(ctx, ledgerapi.AppendRequest{Returned: part}, s.now().Add(deliveryPatience)); err != nil {
+			failure := ledgerError(err)
+			s.tracker.count(failure.Reason, 1)
+			s.health.refused()
+			return failure
+		}
+	}
 	return nil
 }
 
@@ -210,7 +226,7 @@ func (s *pushSink) commit(ctx context.Context, group []*delivery) {
 	for _, d := range group {
 		events = append(events, d.events...)
 	}
-	response, err := s.append(ctx, events, group[0].deadline)
+	response, err := s.append(ctx, ledgerapi.AppendRequest{Events: events}, group[0].deadline)
 	if err != nil && !mendable(err) && len(group) > 1 {
 		// The ledger refuses the request as a whole: one delivery must not take the others with it.
 		for _, d := range group {
@@ -225,12 +241,12 @@ func (s *pushSink) commit(ctx context.Context, group []*delivery) {
 	s.settle(group, response.Rejected)
 }
 
-// append tries until the ledger has the events, refuses them for good, or the deadline has passed.
-func (s *pushSink) append(ctx context.Context, events []complaint.Event, deadline time.Time) (ledgerapi.AppendResponse, error) {
+// append tries until the ledger has carried the request out, refuses it for good, or the deadline has passed.
+func (s *pushSink) append(ctx context.Context, request ledgerapi.AppendRequest, deadline time.Time) (ledgerapi.AppendResponse, error) {
 	for failures := 1; ; failures++ {
 		started := s.now()
 		attempt, cancel := context.WithTimeout(ctx, max(deadline.Sub(started), attemptTimeout))
-		response, err := s.ledger.Append(attempt, s.channel, ledgerapi.AppendRequest{Events: events})
+		response, err := s.ledger.Append(attempt, s.channel, request)
 		cancel()
 		s.metrics.appended(s.now().Sub(started), err)
 		if err == nil || !mendable(err) {

@@ -12,7 +12,9 @@ import (
 
 // Result is what a delivery comes to.
 type Result struct {
-	Events   []complaint.Event
+	Events []complaint.Event
+	// Returned are replies that did not reach the citizen.
+	Returned []ledgerapi.ReturnedReply
 	Problems []Problem
 }
 
@@ -82,8 +84,8 @@ func (h *Receiver) deliver(w http.ResponseWriter, r *http.Request, body []byte) 
 		return
 	}
 	// A delivery that asks for nothing is one all the same: it shows that the sender is there.
-	if len(result.Events) > 0 || len(result.Problems) == 0 {
-		err := h.Sink.Append(r.Context(), channel.Batch{Events: result.Events})
+	if len(result.Events)+len(result.Returned) > 0 || len(result.Problems) == 0 {
+		err := h.Sink.Append(r.Context(), channel.Batch{Events: result.Events, Returned: result.Returned})
 		if failure, ok := errors.AsType[*channel.Error](err); err != nil && (!ok || failure.Reason != ledgerapi.ReasonInvalidEvent) {
 			NotTaken(w, err)
 			return

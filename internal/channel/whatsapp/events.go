@@ -41,6 +41,7 @@ type translator struct {
 // result is what a delivery comes to.
 type result struct {
 	events   []complaint.Event
+	returned []ledgerapi.ReturnedReply
 	problems []push.Problem
 }
 
@@ -100,6 +101,9 @@ func (t *translator) change(r *result, v *value) {
 			continue
 		}
 		r.add("a status")(t.status(&s))
+		if s.Status == "failed" && s.ID != "" {
+			r.returned = append(r.returned, ledgerapi.ReturnedReply{Event: answerID(digest(s.ID)), Message: s.why()})
+		}
 	}
 	for _, e := range v.Errors {
 		r.problems = append(r.problems, push.Problem{Reason: ledgerapi.ReasonServerError, Message: fmt.Sprintf("WhatsApp reports the error %d; Meta's list of error codes explains it", e.Code)})
@@ -205,6 +209,14 @@ func (t *translator) status(s *status) (*complaint.Event, error) {
 	e.Kind, e.Actor, e.ID = complaint.KindAnswered, complaint.ActorOfficial, answerID(digest(s.ID))
 	e.Attributes = map[string]string{attributeType: "status"}
 	return e, nil
+}
+
+// why says what Meta gives for a message that did not arrive.
+func (s *status) why() string {
+	if len(s.Errors) == 0 {
+		return "WhatsApp could not deliver it"
+	}
+	return fmt.Sprintf("WhatsApp could not deliver it, error %d; Meta's list of error codes explains it", s.Errors[0].Code)
 }
 
 // campaign reports whether a message of the category is one that nobody asked for.

@@ -17,7 +17,7 @@ func (s *source) Handler(sink channel.Sink) http.Handler {
 			if err != nil {
 				return nil, err
 			}
-			return &push.Result{Events: r.events, Problems: r.problems}, nil
+			return &push.Result{Events: r.events, Returned: r.returned, Problems: r.problems}, nil
 		},
 	}
 }

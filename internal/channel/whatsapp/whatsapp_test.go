@@ -388,6 +388,33 @@ func TestHandshake(t *testing.T) {
 	}
 }
 
+// TestAMessageThatDidNotArriveComesBack goes by the identifier that the reply's answer has, from its status sent.
+func TestAMessageThatDidNotArriveComesBack(t *testing.T) {
+	r := newRig(t, newSpec())
+	status := func(state, more string) []byte {
+		return delivered("messages", "statuses", `{"id":"wamid.1","status":"`+state+`","timestamp":"1793595600","recipient_id":"628123456789"`+more+`}`)
+	}
+	for _, body := range [][]byte{
+		status("sent", ""), status("delivered", ""), status("failed", `,"errors":[{"code":131026,"title":"Message undeliverable","message":"to 628123456789"}]`),
+		status("failed", ""),
+	} {
+		if code := r.post(body); code != http.StatusOK {
+			t.Fatalf("answered with %d", code)
+		}
+	}
+	if len(r.ledger.Events()) != 1 {
+		t.Fatalf("%d events", len(r.ledger.Events()))
+	}
+	id := r.ledger.Events()[0].ID
+	want := []ledgerapi.ReturnedReply{
+		{Event: id, Message: "WhatsApp could not deliver it, error 131026; Meta's list of error codes explains it"},
+		{Event: id, Message: "WhatsApp could not deliver it"},
+	}
+	if diff := cmp.Diff(want, r.ledger.Returned()); diff != "" {
+		t.Errorf("came back (-want +got):\n%s", diff)
+	}
+}
+
 func TestSuccessOnlyWhenTheLedgerHasTheEvents(t *testing.T) {
 	r := newRig(t, newSpec())
 	body := meta().Written(whatsapp.Message{ID: "wamid.1", Person: ani, At: monday, Text: "Banjir"})

@@ -133,6 +133,9 @@ type status struct {
 	Pricing struct {
 		Category string `json:"category"`
 	} `json:"pricing"`
+	Errors []struct {
+		Code int `json:"code"`
+	} `json:"errors"`
 }
 
 // seconds are unix seconds, which come as a text.
