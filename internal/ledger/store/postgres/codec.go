@@ -6,10 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/tanggap/tanggap/internal/ledger/store"
@@ -177,33 +175,15 @@ func documents[R, V any](a *args, rows []R, of func(*R) *V) {
 	})
 }
 
-// objects writes maps as JSON objects; an empty one is NULL. Nearly every event has one, which is why it is
-// written without reflection.
+// objects writes maps as JSON objects; an empty one is NULL.
 func objects[R any](a *args, rows []R, of func(*R) map[string]string) {
-	var keys []string
 	array(a, pgtype.TextOID, rows, func(b []byte, r *R) ([]byte, bool) {
 		object := of(r)
 		if len(object) == 0 {
 			return b, false
 		}
-		keys = keys[:0]
-		for k := range object {
-			keys = append(keys, k)
-		}
-		slices.Sort(keys)
-		for i, k := range keys {
-			b = append(b, "{,"[min(i, 1)])
-			b = append(quote(b, k), ':')
-			b = quote(b, object[k])
-		}
-		return append(b, '}'), true
+		return store.AppendObject(b, object), true
 	})
-}
-
-// quote writes a JSON string. What is not UTF-8 becomes U+FFFD, as in encoding/json.
-func quote(b []byte, s string) []byte {
-	b, _ = jsontext.AppendQuote(b, s) // its error says that something was replaced
-	return b
 }
 
 // row reads the columns of a row in their order, in the binary format, and keeps the first error. What it

@@ -1,8 +1,6 @@
 package postgres
 
 import (
-	"maps"
-	"slices"
 	"testing"
 	"time"
 
@@ -70,18 +68,4 @@ func TestArraysComeBackAsRows(t *testing.T) {
 			rt.Errorf("The rows (-sent +received):\n%s", diff)
 		}
 	})
-}
-
-// TestObjectsAreWrittenInOneOrder: the same attributes are the same bytes, as encoding/json would write them
-// without its escapes for HTML.
-func TestObjectsAreWrittenInOneOrder(t *testing.T) {
-	object := map[string]string{"d": "4", "a": "1", "c": "<b>", "b": "tidak sah: \xff"}
-	const want = `{"a":"1","b":"tidak sah: ` + "\ufffd" + `","c":"<b>","d":"4"}`
-	for range 20 {
-		var a args
-		objects(&a, []map[string]string{maps.Clone(object)}, func(o *map[string]string) map[string]string { return *o })
-		if got := string(a.values[0]); !slices.Equal([]byte(got[24:]), []byte(want)) {
-			t.Fatalf("The object is written as %s; want %s", got[24:], want)
-		}
-	}
 }

@@ -3,12 +3,11 @@ package sqlite
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tanggap/tanggap/internal/ledger/store"
 )
 
 // conn is one connection with its prepared statements and the channels it has seen. It is used by one
@@ -134,16 +133,7 @@ func (b *binder) texts(v map[string]string) {
 		b.null()
 		return
 	}
-	b.scratch = append(b.scratch[:0], '{')
-	for _, name := range slices.Sorted(maps.Keys(v)) {
-		if len(b.scratch) > 1 {
-			b.scratch = append(b.scratch, ',')
-		}
-		// What is no UTF-8 is replaced, as it would be by json; the error says no more.
-		b.scratch, _ = jsontext.AppendQuote(b.scratch, name)
-		b.scratch, _ = jsontext.AppendQuote(append(b.scratch, ':'), v[name])
-	}
-	b.scratch = append(b.scratch, '}')
+	b.scratch = store.AppendObject(b.scratch[:0], v)
 	b.n++
 	b.next(b.stmt.BindRawText(b.n, b.scratch))
 }
