@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -353,7 +355,18 @@ func (t *transaction) returnReplies(ctx context.Context, channel string, returne
 	for i := range returned {
 		why[returned[i].Event] = returned[i].Message
 	}
-	for after := ""; ; {
+	// Most are of messages that others sent. A reply's answer is there, and is found without going through them all.
+	events := slices.Sorted(maps.Keys(why))
+	cases, err := t.tx.CasesOfEvents(ctx, channel, events)
+	if err != nil {
+		return err
+	}
+	for i, event := range events {
+		if cases[i] == "" {
+			delete(why, event)
+		}
+	}
+	for after := ""; len(why) > 0; {
 		replies, err := t.tx.RepliesAfter(ctx, channel, after, maxRepliesSeen)
 		if err != nil {
 			return err
@@ -365,6 +378,7 @@ func (t *transaction) returnReplies(ctx context.Context, channel string, returne
 				return err
 			}
 			message, came := why[s.Event]
+			delete(why, s.Event)
 			if !came || s.State != ledgerapi.ReplySent {
 				continue
 			}
@@ -377,6 +391,7 @@ func (t *transaction) returnReplies(ctx context.Context, channel string, returne
 			return nil
 		}
 	}
+	return nil
 }
 
 // tidyReplies ends what no worker comes for and forgets what was done long ago.
