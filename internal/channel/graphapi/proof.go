@@ -2,12 +2,9 @@
 package graphapi
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -23,8 +20,6 @@ const (
 	parameter = "appsecret_proof"
 	// codeParameter is the code of the error of a parameter that is wrong.
 	codeParameter = 100
-	// maxErrorBytes is read of an answer that refuses a request.
-	maxErrorBytes = 8 << 10
 )
 
 // Proof is what shows that whoever has the access token knows the app's secret too.
@@ -107,22 +102,13 @@ func prove(request *http.Request, proof string) (*http.Request, error) {
 	return proven, err
 }
 
-// disproved reports whether an answer refuses the proof, and closes it then. Otherwise it can still be read.
+// disproved reports whether an answer refuses the proof. It can still be read.
 func disproved(response *http.Response) bool {
 	if response.StatusCode != http.StatusBadRequest {
 		return false
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxErrorBytes))
-	_ = response.Body.Close() // it was only read
-	response.Body = io.NopCloser(bytes.NewReader(body))
-	var said struct {
-		Error struct {
-			Code    int    `json:"code"`
-			Message string `json:"message"`
-		} `json:"error"`
-	}
-	return err == nil && json.Unmarshal(body, &said) == nil &&
-		said.Error.Code == codeParameter && strings.Contains(said.Error.Message, parameter)
+	said := ReadError(response)
+	return said.Code == codeParameter && strings.Contains(said.Message, parameter)
 }
 
 // CloseIdleConnections lets the client close what the transport holds.

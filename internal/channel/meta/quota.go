@@ -1,22 +1,19 @@
 package meta
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/fetch"
+	"github.com/tanggap/tanggap/internal/channel/graphapi"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 )
 
 const (
-	// maxErrorBytes is read of an answer that refuses a request.
-	maxErrorBytes = 8 << 10
 	// spent is the share, in per cent, of what Meta allows beyond which no more is asked for: the rest is left to
 	// whoever else uses the app, such as to answer.
 	spent = 95
@@ -48,18 +45,11 @@ func (q *quota) RoundTrip(request *http.Request) (*http.Response, error) {
 	if response.StatusCode < http.StatusBadRequest {
 		return response, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxErrorBytes))
-	_ = response.Body.Close() // it was only read
-	response.Body = io.NopCloser(bytes.NewReader(body))
-	var said struct {
-		Error struct {
-			Code int `json:"code"`
-		} `json:"error"`
+	said := graphapi.ReadError(response)
+	if said.Code == 0 {
+		return response, nil // the status says enough
 	}
-	if err != nil || json.Unmarshal(body, &said) != nil || said.Error.Code == 0 {
-		return response, nil //nolint:nilerr // the status says enough
-	}
-	failure := explain(said.Error.Code, response.StatusCode)
+	failure := explain(said.Code, response.StatusCode)
 	if failure.Reason == ledgerapi.ReasonRateLimited {
 		q.note(pause)
 		failure.RetryAfter = max(q.wait(), pause)
