@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tanggap/tanggap/test/site"
 )
 
 // worldRounds is how many rounds one world lasts.
@@ -56,11 +56,9 @@ func TestWhatWasAcknowledgedIsThereOnce(t *testing.T) {
 // program builds tanggap and is where it is.
 func program(t *testing.T) string {
 	t.Helper()
-	tanggap := filepath.Join(t.TempDir(), "tanggap")
-	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", tanggap, "./cmd/tanggap")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building the program: %v\n%s", err, out)
+	tanggap, err := site.Build(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
 	}
 	return tanggap
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/tanggap/tanggap/internal/ledger/client"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	"github.com/tanggap/tanggap/internal/ledger/store"
+	"github.com/tanggap/tanggap/test/site"
 )
 
 // count is what a check found.
@@ -104,7 +105,7 @@ func (w *world) countedByLedger(ctx context.Context, i, events int) error {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("the ledger has counted %d events, and %d are stored", accepted, events)
 		}
-		if !pause(ctx, 10*time.Millisecond) {
+		if !site.Pause(ctx, 10*time.Millisecond) {
 			return ctx.Err()
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/client"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+	"github.com/tanggap/tanggap/test/site"
 )
 
 const (
@@ -148,7 +149,7 @@ func (w *world) until(ctx context.Context, what string, is func() (bool, error))
 		if time.Since(began) > patience {
 			return fmt.Errorf("for %s it did not come about that %s\n%s\n%s", patience, what, w.site.Ledger.Tail(), w.site.Worker.Tail())
 		}
-		if !pause(ctx, 5*time.Millisecond) {
+		if !site.Pause(ctx, 5*time.Millisecond) {
 			return ctx.Err()
 		}
 	}
@@ -225,7 +226,7 @@ func appendUntilTaken(ctx context.Context, c *client.Client, channel string, bat
 		default: // it was told before
 		}
 		<-goOn
-		if !pause(ctx, 50*time.Millisecond) {
+		if !site.Pause(ctx, 50*time.Millisecond) {
 			return ctx.Err()
 		}
 	}

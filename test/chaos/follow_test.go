@@ -15,6 +15,7 @@ import (
 
 	"github.com/tanggap/tanggap/internal/ledger/client"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+	"github.com/tanggap/tanggap/test/site"
 )
 
 // follower reads the stream of changes, as the operator does, from whichever ledger it happens to ask. What it
@@ -71,7 +72,7 @@ func (f *follower) run(ctx context.Context) {
 		if err == nil {
 			f.take(summary)
 		}
-		if !pause(ctx, 10*time.Millisecond) {
+		if !site.Pause(ctx, 10*time.Millisecond) {
 			return
 		}
 	}
@@ -150,7 +151,7 @@ func (w *world) followed(ctx context.Context) error {
 			if time.Since(began) > patience {
 				return fmt.Errorf("a follower does not come to know what a ledger knows (-ledger +follower): %s", difference)
 			}
-			if !pause(ctx, 5*time.Millisecond) {
+			if !site.Pause(ctx, 5*time.Millisecond) {
 				return ctx.Err()
 			}
 		}

@@ -141,7 +141,7 @@ func (s *database) restart(ctx context.Context, _ *world) error {
 		if err = s.server.Execute(ctx, "postgres", "CHECKPOINT"); err == nil {
 			return nil
 		}
-		if !pause(ctx, 50*time.Millisecond) {
+		if !site.Pause(ctx, 50*time.Millisecond) {
 			return ctx.Err()
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tanggap/tanggap/test/site"
 )
 
 // takeOver is how long the ledger that watches may be silent before another one does.
@@ -41,7 +43,7 @@ func balance(t *testing.T, w *world) {
 		s.ready[i] = true
 		url := "http://" + w.ledger(i).Address("probes") + "/readyz" // it is the same after a start
 		probing.Go(func() {
-			for pause(ctx, probeEvery) {
+			for site.Pause(ctx, probeEvery) {
 				_, err := get(ctx, url)
 				s.mu.Lock()
 				s.ready[i] = err == nil
@@ -104,7 +106,7 @@ func (w *world) watching(ctx context.Context, not int) (holder int, err error) {
 		if len(holders) == 1 {
 			return holders[0], nil
 		}
-		if !pause(ctx, 20*time.Millisecond) {
+		if !site.Pause(ctx, 20*time.Millisecond) {
 			return 0, ctx.Err()
 		}
 	}

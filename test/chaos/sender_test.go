@@ -70,7 +70,7 @@ func (s *sender) run(ctx context.Context) error {
 		default:
 			s.pending = nil
 		}
-		if !pause(ctx, time.Duration(s.random.IntN(6))*time.Millisecond) {
+		if !site.Pause(ctx, time.Duration(s.random.IntN(6))*time.Millisecond) {
 			return nil
 		}
 	}
@@ -123,7 +123,7 @@ func (s *sender) deliver(ctx context.Context, d *delivery) (bool, error) {
 			s.mu.Lock()
 			s.retries++
 			s.mu.Unlock()
-			if !pause(ctx, time.Millisecond+time.Duration(s.random.Int64N(int64(s.rest)))) {
+			if !site.Pause(ctx, time.Millisecond+time.Duration(s.random.Int64N(int64(s.rest)))) {
 				return false, nil
 			}
 		}
@@ -176,16 +176,4 @@ func (s *sender) heardSince(at time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.heard.After(at)
-}
-
-// pause waits; false when ctx ended before.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	"github.com/tanggap/tanggap/internal/ledger/store"
+	"github.com/tanggap/tanggap/test/site"
 )
 
 // guard reads from the storage which ledger moves the watermark. One of them does, and another only when that
@@ -40,7 +41,7 @@ func (w *world) keepGuard(t *testing.T) {
 	var reading sync.WaitGroup
 	t.Cleanup(func() { stop(); reading.Wait(); _ = s.Close() })
 	reading.Go(func() {
-		for pause(ctx, 50*time.Millisecond) {
+		for site.Pause(ctx, 50*time.Millisecond) {
 			if now, err := readWatch(ctx, s); err == nil && now.revision > 0 { // the database may be down
 				w.guard.see(now)
 			}
@@ -123,7 +124,7 @@ func (w *world) overdue(ctx context.Context, i int, want int64) error {
 		if time.Since(began) > patience {
 			return errors.Join(fmt.Errorf("a ledger says that %d are overdue, of %d that are", n, want), err)
 		}
-		if !pause(ctx, 20*time.Millisecond) {
+		if !site.Pause(ctx, 20*time.Millisecond) {
 			return ctx.Err()
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -231,7 +230,7 @@ func (w *world) heard(ctx context.Context, since time.Time) error {
 				}
 				return err
 			}
-			if !pause(ctx, 5*time.Millisecond) {
+			if !site.Pause(ctx, 5*time.Millisecond) {
 				return ctx.Err()
 			}
 		}
@@ -292,7 +291,7 @@ func onDisk(d *disk) fault {
 				if time.Since(full) > patience {
 					return errors.New("the ledger did not meet it")
 				}
-				if !pause(ctx, 10*time.Millisecond) {
+				if !site.Pause(ctx, 10*time.Millisecond) {
 					return ctx.Err()
 				}
 			}
@@ -309,9 +308,6 @@ func (w *world) refusals() (n int) {
 	}
 	return n
 }
-
-// root is the folder of the repository.
-var root = filepath.Join("..", "..")
 
 // folder makes a folder on the disk, or a temporary one.
 func folder(t *testing.T, d *disk) string {

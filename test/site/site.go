@@ -156,7 +156,7 @@ func (s *Site) PutPolicy(ctx context.Context, document policy.Document) error {
 		if err == nil || !client.Retryable(err) {
 			return err
 		}
-		if !pause(ctx, 20*time.Millisecond) {
+		if !Pause(ctx, 20*time.Millisecond) {
 			return err
 		}
 	}
@@ -235,8 +235,8 @@ func (s *Site) start(ctx context.Context, name, log string, arguments []string) 
 	})
 }
 
-// pause waits; false when ctx ended before.
-func pause(ctx context.Context, d time.Duration) bool {
+// Pause waits; false when ctx ended before.
+func Pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

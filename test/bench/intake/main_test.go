@@ -5,12 +5,13 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/tanggap/tanggap/test/site"
 )
 
 // TestMain lets the test's program be the durable limit, as the command's is.
@@ -32,14 +33,13 @@ func TestMain(m *testing.M) {
 // acknowledged must be in the ledger.
 func TestIntakeThroughWorkerAndLedger(t *testing.T) {
 	dir := t.TempDir()
-	tanggap := filepath.Join(dir, "tanggap")
-	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", tanggap, "../../../cmd/tanggap")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building the program: %v\n%s", err, output)
+	tanggap, err := site.Build(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
 	}
 	page := filepath.Join(dir, "intake.md")
 	var out bytes.Buffer
-	err := run(t.Context(), []string{
+	err = run(t.Context(), []string{
 		"-tanggap", tanggap, "-output", page, "-rounds", "1", "-slice", "200ms", "-connections", "1,8", "-profile", dir, "-variants", "embedded",
 	}, &out)
 	if err != nil {

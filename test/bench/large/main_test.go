@@ -3,23 +3,24 @@ package main
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tanggap/tanggap/test/site"
 )
 
 // TestLargeWithFewCases runs the whole benchmark with some hundred cases: the copies must equal a recount, the
 // ledger must count them, and every probe must be seen.
 func TestLargeWithFewCases(t *testing.T) {
 	dir := t.TempDir()
-	tanggap, page := filepath.Join(dir, "tanggap"), filepath.Join(dir, "large.md")
-	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", tanggap, "../../../cmd/tanggap")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building the program: %v\n%s", err, output)
+	page := filepath.Join(dir, "large.md")
+	tanggap, err := site.Build(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	err := run(t.Context(), []string{
+	err = run(t.Context(), []string{
 		"-tanggap", tanggap, "-dir", t.TempDir(), "-output", page, "-channels", "2", "-categories", "20", "-cases", "800", "-rate", "50", "-soak", "3s",
 	}, &out)
 	if err != nil {

@@ -3,23 +3,24 @@ package main
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/tanggap/tanggap/test/site"
 )
 
 // TestSoakForSeconds runs everything on both storages with few cases. A recount at the end is part of it.
 func TestSoakForSeconds(t *testing.T) {
 	dir := t.TempDir()
-	tanggap, page := filepath.Join(dir, "tanggap"), filepath.Join(dir, "soak.md")
-	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", tanggap, "../../../cmd/tanggap")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building the program: %v\n%s", err, output)
+	page := filepath.Join(dir, "soak.md")
+	tanggap, err := site.Build(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	err := run(t.Context(), []string{
+	err = run(t.Context(), []string{
 		"-tanggap", tanggap, "-dir", t.TempDir(), "-output", page, "-cases", "1000", "-rate", "100", "-for", "9s", "-judge=false",
 	}, &out)
 	if err != nil {

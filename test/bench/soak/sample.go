@@ -83,7 +83,7 @@ func newSampler(w *site.Site, s *storage) *sampler {
 
 // run samples until ctx ends.
 func (s *sampler) run(ctx context.Context) error {
-	for every(ctx, time.Second) {
+	for site.Pause(ctx, time.Second) {
 		values, err := s.sample(ctx)
 		if ctx.Err() != nil {
 			return nil

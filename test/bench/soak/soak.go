@@ -161,7 +161,7 @@ func (o *options) deliver(ctx context.Context, w *site.Site, senders map[string]
 // follow reads the stream of changes as the operator does.
 func follow(ctx context.Context, c *client.Client) error {
 	var view ledgerapi.View
-	for every(ctx, 500*time.Millisecond) {
+	for site.Pause(ctx, 500*time.Millisecond) {
 		summary, err := c.Summary(ctx, view.Position(), 2*time.Second)
 		if ctx.Err() != nil {
 			return nil
@@ -179,7 +179,7 @@ func follow(ctx context.Context, c *client.Client) error {
 // list reads the cases that are overdue, a page a second.
 func list(ctx context.Context, c *client.Client) error {
 	query := client.CasesQuery{State: "overdue", Limit: 100}
-	for every(ctx, time.Second) {
+	for site.Pause(ctx, time.Second) {
 		page, err := c.Cases(ctx, query)
 		if ctx.Err() != nil {
 			return nil
@@ -190,18 +190,6 @@ func list(ctx context.Context, c *client.Client) error {
 		query.After = page.Next
 	}
 	return nil
-}
-
-// every waits; false when ctx ended before.
-func every(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // counted checks that the ledger has counted every event, and each once.
