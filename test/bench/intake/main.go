@@ -33,10 +33,12 @@ func main() {
 type options struct {
 	program.Program
 	benthos, profile string
-	rounds           int
-	slice            time.Duration
-	connections      []int
-	variants         []string
+	// before is another build of the program; "" is none.
+	before      string
+	rounds      int
+	slice       time.Duration
+	connections []int
+	variants    []string
 }
 
 // most is the largest number of connections.
@@ -45,6 +47,7 @@ func (o *options) most() int { return slices.Max(o.connections) }
 func parse(arguments []string) (o options, err error) {
 	flags := o.Flags("intake", "2 KiB a delivery")
 	flags.StringVar(&o.benthos, "benthos", "bin/benthos", "the program that hack/benthos builds, for the variant of that name")
+	flags.StringVar(&o.before, "before", "", "another build of the program under test, as that of the commit before: embedded and postgres are measured with it too, in the same run")
 	flags.StringVar(&o.profile, "profile", "", "a folder for CPU profiles of worker and ledger at the most connections; none by default")
 	flags.IntVar(&o.rounds, "rounds", 5, "how often every variant has its turn")
 	flags.DurationVar(&o.slice, "slice", 2*time.Second, "how long one turn takes")

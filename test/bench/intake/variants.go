@@ -71,12 +71,16 @@ func start(ctx context.Context, o options) (variants []*variant, err error) {
 	starters := map[string]func(context.Context, options) (*variant, error){
 		limitName: startLimit, "embedded": startEmbedded, "postgres": startPostgres, "benthos": startBenthos,
 	}
-	for _, name := range append([]string{limitName}, o.variants...) {
-		starter := starters[name]
+	for _, name := range withBefore(append([]string{limitName}, o.variants...), o.before != "") {
+		of, options := name, o
+		if kind, is := strings.CutSuffix(name, beforeSuffix); is {
+			of, options.Tanggap, options.Dir = kind, o.before, filepath.Join(o.Dir, "before")
+		}
+		starter := starters[of]
 		if starter == nil {
 			return variants, fmt.Errorf("-variants: %q must be one of %s", name, strings.Join(variantNames(), ", "))
 		}
-		v, err := starter(ctx, o)
+		v, err := starter(ctx, options)
 		if err != nil {
 			return variants, fmt.Errorf("starting %s: %w", name, err)
 		}
@@ -85,6 +89,24 @@ func start(ctx context.Context, o options) (variants []*variant, err error) {
 		variants = append(variants, v)
 	}
 	return variants, nil
+}
+
+// beforeSuffix ends the names of variants of the other build.
+const beforeSuffix = "-before"
+
+// withBefore are the variants and, where it is asked for, those of the program once more for the other build.
+func withBefore(names []string, asked bool) []string {
+	if !asked {
+		return names
+	}
+	var all []string
+	for _, name := range names {
+		all = append(all, name)
+		if name == "embedded" || name == "postgres" {
+			all = append(all, name+beforeSuffix)
+		}
+	}
+	return all
 }
 
 func secret() string { return strings.TrimSpace(site.Secrets()["hook/signing-secret"]) }
