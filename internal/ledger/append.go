@@ -126,6 +126,10 @@ func plain(s string) string {
 	return strings.ToValidUTF8(s, "\ufffd")
 }
 
+// findable says that a store can be asked for a text as a key: PostgreSQL refuses, with everything else in the
+// transaction, what is not plain.
+func findable(key string) bool { return plain(key) == key }
+
 // plainAttributes are attributes of which every key and value is plain: the given ones, if they are.
 func plainAttributes(attributes map[string]string) map[string]string {
 	for k, v := range attributes {

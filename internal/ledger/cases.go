@@ -71,6 +71,11 @@ func (q *CaseQuery) page() (store.PageQuery, error) {
 	case q.Limit < 0 || q.Limit > MaxPage:
 		return p, refuse(Invalid, "limit: must be 1 to %d", MaxPage)
 	}
+	for _, text := range []string{q.Channel, q.Dimensions.Category, q.Dimensions.Department, q.Dimensions.Priority} {
+		if !findable(text) {
+			return p, refuse(Invalid, "channel, category, department, priority: must be UTF-8 without NUL characters")
+		}
+	}
 	if err := narrow(&p, q.State); err != nil {
 		return p, err
 	}
@@ -118,7 +123,7 @@ func decodePosition(s string) (k complaint.CaseKey, ok bool) {
 		return k, false
 	}
 	k.Channel, k.CaseID, ok = strings.Cut(string(decoded), "\x00")
-	return k, ok && k.Channel != ""
+	return k, ok && k.Channel != "" && findable(k.Channel) && findable(k.CaseID)
 }
 
 func listed(c *store.Case) ledgerapi.Case {

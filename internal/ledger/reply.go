@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/tanggap/tanggap/internal/complaint"
@@ -55,8 +54,8 @@ func (l *Ledger) Reply(ctx context.Context, channel string, in ledgerapi.ReplyRe
 	switch {
 	case !replyID.MatchString(in.ID):
 		return ledgerapi.ReplyStatus{}, refuse(Invalid, "id: must have 1 to %d letters, digits, '.', '_' and '-'", ledgerapi.MaxReplyIDBytes)
-	case in.Case == "" || len(in.Case) > complaint.MaxIDBytes:
-		return ledgerapi.ReplyStatus{}, refuse(Invalid, "case: must be the identifier of a case, of at most %d bytes", complaint.MaxIDBytes)
+	case in.Case == "" || len(in.Case) > complaint.MaxIDBytes || !findable(in.Case):
+		return ledgerapi.ReplyStatus{}, refuse(Invalid, "case: must be the identifier of a case, of at most %d bytes of UTF-8 without NUL characters", complaint.MaxIDBytes)
 	case strings.TrimSpace(in.Text) == "" || len(in.Text) > ledgerapi.MaxReplyBytes:
 		return ledgerapi.ReplyStatus{}, refuse(Invalid, "text: must have 1 to %d bytes, and not only spaces", ledgerapi.MaxReplyBytes)
 	case in.Text != plain(in.Text):
@@ -125,6 +124,9 @@ func (l *Ledger) ReplyStatus(ctx context.Context, channel, id string) (ledgerapi
 }
 
 func (l *Ledger) reply(ctx context.Context, channel, id string) (state replyState, err error) {
+	if !replyID.MatchString(id) {
+		return state, unknownReply() // nor does every store take the question
+	}
 	known := false
 	err = l.store.View(ctx, func(r store.Reader) error {
 		found, err := r.Replies(ctx, channel, []string{id})
@@ -139,10 +141,12 @@ func (l *Ledger) reply(ctx context.Context, channel, id string) (state replyStat
 	case err != nil:
 		return state, unavailable(err)
 	case !known:
-		return state, refuse(NotFound, "the channel has no reply of this id")
+		return state, unknownReply()
 	}
 	return state, nil
 }
+
+func unknownReply() *RefusalError { return refuse(NotFound, "the channel has no reply of this id") }
 
 func readReply(row *store.Reply) (state replyState, err error) {
 	if err := json.Unmarshal(row.State, &state); err != nil {
@@ -353,7 +357,9 @@ func (t *transaction) noteReply(ctx context.Context, channel, id string, in ledg
 func (t *transaction) returnReplies(ctx context.Context, channel string, returned []ledgerapi.ReturnedReply) error {
 	why := make(map[string]string, len(returned))
 	for i := range returned {
-		why[returned[i].Event] = returned[i].Message
+		if findable(returned[i].Event) {
+			why[returned[i].Event] = returned[i].Message
+		}
 	}
 	// Most are of messages that others sent. A reply's answer is there, and is found without going through them all.
 	events := slices.Sorted(maps.Keys(why))
@@ -413,43 +419,4 @@ func (t *transaction) tidyReplies(ctx context.Context, limit int) (more bool, er
 	}
 	dropped, err := t.tx.DropReplies(ctx, t.at.Add(-replyKept), limit)
 	return dropped == limit, err
-}
-
-// outboxes wake the workers that wait for replies.
-type outboxes struct {
-	look time.Duration // outboxLook
-
-	mu      sync.Mutex
-	waiting map[string]chan struct{}
-}
-
-// wait is closed when there may be something for the channel.
-func (o *outboxes) wait(channel string) <-chan struct{} {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.waiting == nil {
-		o.waiting = map[string]chan struct{}{}
-	}
-	if o.waiting[channel] == nil {
-		o.waiting[channel] = make(chan struct{})
-	}
-	return o.waiting[channel]
-}
-
-// wakeOutboxes wakes those who wait for what another replica has taken, which its figures tell.
-func (l *Ledger) wakeOutboxes(c *changes) {
-	for i := range c.figures {
-		if k := decodeKey(c.figures[i].Key); k.family == familyReply {
-			l.outboxes.wake(k.labels[0])
-		}
-	}
-}
-
-func (o *outboxes) wake(channel string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if woken := o.waiting[channel]; woken != nil {
-		close(woken)
-		delete(o.waiting, channel)
-	}
 }

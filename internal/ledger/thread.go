@@ -79,7 +79,8 @@ func (t *transaction) listen(ctx context.Context, k *talk, channel string, s *su
 			continue
 		}
 		for _, id := range append([]string{e.ID}, ask.ask.Quoted...) {
-			if _, known := k.events[id]; !known {
+			// A platform may have anything quoted; what is not findable is no event's.
+			if _, known := k.events[id]; !known && findable(id) {
 				k.events[id] = ""
 				ids = append(ids, id)
 			}
