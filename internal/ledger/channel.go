@@ -81,7 +81,7 @@ func (c *channelState) report(said *ledgerapi.Report, at time.Time, figures tall
 	instances[said.Instance] = instance{At: at, Rejected: said.Rejected, Skipped: said.Skipped, Errors: counters}
 	*r = reported{
 		At: at, State: said.State, Reason: said.Reason, Message: cut(said.Message, maxMessageBytes),
-		LastSuccessAt: latest(r.LastSuccessAt, said.LastSuccessAt), Instances: instances,
+		LastSuccessAt: latest(r.LastSuccessAt, notAfter(said.LastSuccessAt, at)), Instances: instances,
 	}
 	encoded, err := json.Marshal(r)
 	if err != nil {
@@ -106,6 +106,15 @@ func latest(a, b *time.Time) *time.Time {
 		return b
 	}
 	return a
+}
+
+// notAfter is an instant that may be absent, or now if it lies ahead: a worker's clock that was ahead must not
+// hide until then that nothing succeeds.
+func notAfter(t *time.Time, now time.Time) *time.Time {
+	if t == nil || !t.After(now) {
+		return t
+	}
+	return &now
 }
 
 // observe moves observedThrough, never back and never ahead of now. It reports whether it moved.

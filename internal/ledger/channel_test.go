@@ -69,6 +69,34 @@ func TestReportsAddTheGrowthOfEachInstance(t *testing.T) {
 	}
 }
 
+// TestTheLastSuccessIsNeverAheadOfNow has a worker whose clock was ahead: the age of the last success would be
+// negative until then, and no alert would say that the source has none.
+func TestTheLastSuccessIsNeverAheadOfNow(t *testing.T) {
+	f := testFixture(t)
+	report := func(success time.Time) {
+		t.Helper()
+		err := f.ledger.Report(t.Context(), "dsw", ledgerapi.Report{
+			Instance: "a", State: ledgerapi.SourceConnected, Reason: ledgerapi.ReasonConnected, LastSuccessAt: &success,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(when string, at time.Time) {
+		t.Helper()
+		if got := f.summary().Channels["dsw"].LastSuccessAt; got == nil || !got.Equal(at) {
+			t.Errorf("%s the last success is %v, want %v", when, got, at)
+		}
+	}
+	report(monday.Add(365 * 24 * time.Hour))
+	want("With a clock that is ahead", monday)
+	f.clock.move(time.Hour)
+	report(monday.Add(time.Minute))
+	want("With a clock that was put right", monday.Add(time.Minute))
+	report(monday)
+	want("With an older report", monday.Add(time.Minute))
+}
+
 func TestADeletedChannelLeavesTheSummaryAndGoesOnWhenItIsMadeAgain(t *testing.T) {
 	f := testFixture(t)
 	f.append("dsw", received("C1", monday))
