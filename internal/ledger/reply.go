@@ -402,21 +402,38 @@ func (t *transaction) returnReplies(ctx context.Context, channel string, returne
 
 // tidyReplies ends what no worker comes for and forgets what was done long ago.
 func (t *transaction) tidyReplies(ctx context.Context, limit int) (more bool, err error) {
-	open, err := t.tx.OpenReplies(ctx, "", t.at, limit)
-	if err != nil {
-		return false, err
-	}
-	for i := range open {
-		s, err := readReply(&open[i])
+	channels := []string{""}
+	for i := 0; i < len(channels); i++ {
+		open, err := t.tx.OpenReplies(ctx, channels[i], t.at, limit)
 		if err != nil {
 			return false, err
 		}
-		if t.giveUp(&s) {
-			if err := t.putReply(ctx, open[i].Channel, &s, time.Time{}); err != nil {
+		for j := range open {
+			s, err := readReply(&open[j])
+			if err != nil {
 				return false, err
 			}
+			if t.giveUp(&s) {
+				if err := t.putReply(ctx, open[j].Channel, &s, time.Time{}); err != nil {
+					return false, err
+				}
+			}
+		}
+		if i == 0 && len(open) == limit {
+			// Those that wait at one channel for their worker must not hide what is to be ended at another.
+			channels = append(channels, t.replying()...)
 		}
 	}
 	dropped, err := t.tx.DropReplies(ctx, t.at.Add(-replyKept), limit)
 	return dropped == limit, err
+}
+
+// replying are the channels at which replies wait.
+func (t *transaction) replying() (channels []string) {
+	for _, name := range slices.Sorted(maps.Keys(t.before.channels)) {
+		if t.figure(channelKey(familyReply, name))[replyWaiting] > 0 {
+			channels = append(channels, name)
+		}
+	}
+	return channels
 }

@@ -26,6 +26,35 @@ func (f *fixture) take(id string, dryRun bool) time.Time {
 	return status.CreatedAt
 }
 
+// TestManyRepliesThatWaitKeepNoOtherFromItsEnd has the worker of one channel down, and a worker of another one not
+// come back from a reply.
+func TestManyRepliesThatWaitKeepNoOtherFromItsEnd(t *testing.T) {
+	f := replying(t)
+	for i := range maintenanceCases {
+		f.take(fmt.Sprint("waits", i), false)
+	}
+	d := f.ledger.document
+	sigap := d.Channels["sigap"]
+	sigap.Replies = true
+	d.Channels["sigap"] = sigap
+	f.policy(d)
+	f.append("sigap", received("1", monday))
+	if _, err := f.ledger.Reply(t.Context(), "sigap", cleaned); err != nil {
+		t.Fatalf("Taking a reply: %v", err)
+	}
+	if box, err := f.ledger.Outbox(t.Context(), "sigap", 0); err != nil || len(box.Replies) != 1 {
+		t.Fatalf("The outbox has %v (%v), want the reply", box, err)
+	}
+	f.clock.move(ledgerapi.ReplyPatience)
+	if err := f.ledger.Expire(t.Context()); err != nil {
+		t.Fatalf("Expiring: %v", err)
+	}
+	if got, err := f.ledger.ReplyStatus(t.Context(), "sigap", cleaned.ID); err != nil || got.State != ledgerapi.ReplyUnconfirmed {
+		t.Errorf("The reply that no worker came back from is %s (%v), want %s", got.State, err, ledgerapi.ReplyUnconfirmed)
+	}
+	f.wantReply("waits0", ledgerapi.ReplyPending)
+}
+
 func (f *fixture) wantReplies(when string, want ledgerapi.ReplySummary) {
 	f.t.Helper()
 	if diff := cmp.Diff(&want, f.summary().Channels["dsw"].Replies); diff != "" {
