@@ -195,11 +195,7 @@ func (t *transaction) submissions(ctx context.Context, group []*request) error {
 		return err
 	}
 	t.answer(accepted, inserted)
-	cases, err := t.touch(ctx, rows, events, inserted)
-	if err != nil {
-		return err
-	}
-	return t.judge(ctx, cases)
+	return t.judge(ctx, touch(rows, events, inserted))
 }
 
 // admit checks what only the transaction knows, and moves the source's position.
@@ -322,8 +318,8 @@ func (t *transaction) answer(requests []*request, inserted []bool) {
 	}
 }
 
-// touch gathers the cases that new events belong to, with all their events.
-func (t *transaction) touch(ctx context.Context, rows map[complaint.CaseKey]*store.Case, events []store.Event, inserted []bool) ([]*touched, error) {
+// touch gathers the cases that new events belong to; a new case has all its events here.
+func touch(rows map[complaint.CaseKey]*store.Case, events []store.Event, inserted []bool) []*touched {
 	cases := map[complaint.CaseKey]*touched{}
 	var list []*touched
 	for i := range events {
@@ -346,23 +342,7 @@ func (t *transaction) touch(ctx context.Context, rows map[complaint.CaseKey]*sto
 			c.fresh[events[i].ID] = true
 		}
 	}
-	var keys []complaint.CaseKey
-	for _, c := range list {
-		if c.row != nil {
-			keys = append(keys, c.key)
-		}
-	}
-	if len(keys) == 0 {
-		return list, nil
-	}
-	stored, err := t.tx.Events(ctx, keys)
-	if err != nil {
-		return nil, err
-	}
-	for i, k := range keys {
-		cases[k].events = stored[i]
-	}
-	return list, nil
+	return list
 }
 
 func compareKeys(a, b complaint.CaseKey) int {

@@ -215,9 +215,18 @@ func (t *transaction) eraseCasesOf(ctx context.Context, pseudonyms [][]byte) (mo
 
 // eraseIn takes from the cases what is to be erased there, and says from how many something was.
 func (t *transaction) eraseIn(ctx context.Context, rows []store.Case) (changed int, err error) {
-	if len(rows) == 0 {
-		return 0, nil
+	for len(rows) > 0 {
+		n := heardTogether(len(rows), func(i int) int { return rows[i].Events })
+		some, err := t.eraseSomeIn(ctx, rows[:n])
+		if err != nil {
+			return 0, err
+		}
+		changed, rows = changed+some, rows[n:]
 	}
+	return changed, nil
+}
+
+func (t *transaction) eraseSomeIn(ctx context.Context, rows []store.Case) (changed int, err error) {
 	keys := make([]complaint.CaseKey, len(rows))
 	for i := range rows {
 		keys[i] = rows[i].CaseKey

@@ -140,16 +140,25 @@ func (t *transaction) recall(ctx context.Context, k *talk, keys []complaint.Case
 	if err != nil {
 		return err
 	}
-	events, err := t.tx.Events(ctx, keys)
-	if err != nil {
-		return err
-	}
-	for i := range keys {
-		c := k.cases[keys[i].CaseID]
-		for j := range events[i] {
-			c.add(&events[i][j].Event)
+	for len(keys) > 0 {
+		n := heardTogether(len(keys), func(i int) int {
+			if rows[i] == nil {
+				return 0
+			}
+			return rows[i].Events
+		})
+		events, err := t.tx.Events(ctx, keys[:n])
+		if err != nil {
+			return err
 		}
-		c.waiting = rows[i] != nil && !rows[i].WaitingSince.IsZero()
+		for i := range events {
+			c := k.cases[keys[i].CaseID]
+			for j := range events[i] {
+				c.add(&events[i][j].Event)
+			}
+			c.waiting = rows[i] != nil && !rows[i].WaitingSince.IsZero()
+		}
+		keys, rows = keys[n:], rows[n:]
 	}
 	return nil
 }

@@ -222,22 +222,61 @@ func (t *transaction) flushSettings(ctx context.Context) error {
 type touched struct {
 	key complaint.CaseKey
 	row *store.Case // nil for a new case
-	// events are all of the case; fresh are the ones that are new, which stand in events too.
+	// events are all of the case, read when it is judged unless it is new; fresh are the ones that are new, which
+	// stand in events too.
 	events []store.Event
 	fresh  map[string]bool
 }
 
+// maxHeard is how many events a transaction has of stored cases at once: as many as one case may have, with which
+// somebody could fill many.
+const maxHeard = maxCaseEvents
+
+// heardTogether is how many of the first of n cases have their events read together: one at least. events is how
+// many a case has.
+func heardTogether(n int, events func(int) int) int {
+	sum := 0
+	for i := range n {
+		if sum += events(i); sum > maxHeard && i > 0 {
+			return i
+		}
+	}
+	return n
+}
+
 // judge judges the cases and writes them.
 func (t *transaction) judge(ctx context.Context, cases []*touched) error {
-	states := make([]*caseState, 0, len(cases))
 	var opened []*caseState
+	for len(cases) > 0 {
+		n := heardTogether(len(cases), func(i int) int {
+			if cases[i].row == nil {
+				return 0
+			}
+			return cases[i].row.Events + len(cases[i].fresh)
+		})
+		found, err := t.judgeSome(ctx, cases[:n])
+		if err != nil {
+			return err
+		}
+		opened, cases = append(opened, found...), cases[n:]
+	}
+	return t.link(ctx, opened)
+}
+
+// judgeSome does so with cases whose events are held together, and returns those that somebody known has opened.
+func (t *transaction) judgeSome(ctx context.Context, cases []*touched) (opened []*caseState, err error) {
+	if err := t.hear(ctx, cases); err != nil {
+		return nil, err
+	}
+	states := make([]*caseState, 0, len(cases))
 	var cleared []store.Event
 	for _, c := range cases {
 		before, err := load(c.row)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		state, removed := t.decide(c, before)
+		c.events = nil // they would stay until the transaction ends
 		cleared = append(cleared, removed...)
 		if state.record.Received && (before == nil || !before.record.Received) && state.row.Pseudonym != nil {
 			opened = append(opened, state)
@@ -251,13 +290,32 @@ func (t *transaction) judge(ctx context.Context, cases []*touched) error {
 	}
 	if len(cleared) > 0 {
 		if err := t.tx.ReplaceEvents(ctx, cleared); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if err := t.put(ctx, states); err != nil {
+	return opened, t.put(ctx, states)
+}
+
+// hear reads the events of the cases that are stored.
+func (t *transaction) hear(ctx context.Context, cases []*touched) error {
+	var keys []complaint.CaseKey
+	var stored []*touched
+	for _, c := range cases {
+		if c.row != nil {
+			keys, stored = append(keys, c.key), append(stored, c)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	events, err := t.tx.Events(ctx, keys)
+	if err != nil {
 		return err
 	}
-	return t.link(ctx, opened)
+	for i, c := range stored {
+		c.events = events[i]
+	}
+	return nil
 }
 
 // decide judges one case, and takes from its events what is erased, and the content that a Redacted covers.
@@ -324,16 +382,12 @@ func (t *transaction) rejudge(ctx context.Context, rows []store.Case) error {
 	if err != nil {
 		return err
 	}
-	events, err := t.tx.Events(ctx, keys)
-	if err != nil {
-		return err
-	}
 	cases := make([]*touched, len(rows))
 	for i := range rows {
 		if current[i] == nil {
 			return fmt.Errorf("%w: a case was found and then was not there", store.ErrDamaged)
 		}
-		cases[i] = &touched{key: keys[i], row: current[i], events: events[i]}
+		cases[i] = &touched{key: keys[i], row: current[i]}
 	}
 	return t.judge(ctx, cases)
 }
