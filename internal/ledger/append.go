@@ -65,12 +65,18 @@ func (l *Ledger) Append(ctx context.Context, channel string, in ledgerapi.Append
 				s.threads = map[int]thread{}
 			}
 			s.threads[i] = thread{ask: ask, proposed: e.CaseID}
+			for _, id := range ask.Quoted {
+				r.bytes += len(id)
+			}
 		}
 		s.events = append(s.events, e)
 		s.index = append(s.index, i)
 		r.bytes += weight(&e)
 	}
 	r.events = len(s.events)
+	for i := range in.Returned {
+		r.bytes += len(in.Returned[i].Event) + len(in.Returned[i].Message)
+	}
 	if len(in.Returned) > 0 {
 		r.job = func(ctx context.Context, t *transaction) error { return t.returnReplies(ctx, channel, in.Returned) }
 	}

@@ -1,11 +1,16 @@
 package ledger
 
 import (
+	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 )
 
 func channelsOf(group []*request) (names []string) {
@@ -123,5 +128,36 @@ func TestTheQueueLosesNothingBetweenManyGoroutines(t *testing.T) {
 	}
 	if total != goroutines*each {
 		t.Errorf("%d of %d were taken", total, goroutines*each)
+	}
+}
+
+// TestWhatABatchHoldsIsWeighed has a batch wait whose bytes are in anything but texts: what weighs nothing could
+// wait without end.
+func TestWhatABatchHoldsIsWeighed(t *testing.T) {
+	f := testFixture(t)
+	l, err := Open(t.Context(), Options{Store: f.store, Now: f.clock.now}) // it does not run, so that what comes waits
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	long := strings.Repeat("x", 200)
+	quoting := received("1", monday)
+	quoting.Thread = &complaint.Thread{Quoted: []string{long, long + "2", long + "3"}}
+	for what, test := range map[string]struct {
+		in ledgerapi.AppendRequest
+		// least is what it must weigh at least.
+		least int
+	}{
+		"replies that came back": {ledgerapi.AppendRequest{Returned: []ledgerapi.ReturnedReply{{Event: long, Message: strings.Repeat(long, 5)}}}, 6 * len(long)},
+		"quoted events":          {ledgerapi.AppendRequest{Events: []complaint.Event{quoting}}, 3 * len(long)},
+	} {
+		before := l.queue.bytes
+		if _, err := l.Append(gone, "dsw", test.in); !errors.Is(err, context.Canceled) {
+			t.Fatalf("Appending with nobody waiting: %v", err)
+		}
+		if got := l.queue.bytes - before - requestBytes*(1+len(test.in.Events)); got < test.least {
+			t.Errorf("A batch with %s weighs %d besides itself, want %d at least", what, got, test.least)
+		}
 	}
 }
