@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -66,6 +68,32 @@ func TestReportsAddTheGrowthOfEachInstance(t *testing.T) {
 	}
 	if n := len(f.ledger.channels["dsw"].reported.Instances); n > maxInstances {
 		t.Errorf("%d instances are remembered; want at most %d", n, maxInstances)
+	}
+}
+
+func TestAReportThatCannotBeCountedIsRefused(t *testing.T) {
+	f := testFixture(t)
+	report := func(r ledgerapi.Report) error {
+		r.Instance, r.State, r.Reason = "a", ledgerapi.SourceConnected, ledgerapi.ReasonConnected
+		return f.ledger.Report(t.Context(), "dsw", r)
+	}
+	for what, r := range map[string]ledgerapi.Report{
+		"rejected below 0":  {Rejected: -5},
+		"skipped below 0":   {Skipped: -1},
+		"an error below 0":  {Errors: map[ledgerapi.Reason]int64{ledgerapi.ReasonTimeout: -1}},
+		"too many rejected": {Rejected: math.MaxInt64},
+		"too many errors":   {Errors: map[ledgerapi.Reason]int64{"made up": math.MaxInt64, "likewise": math.MaxInt64}},
+	} {
+		var refusal *RefusalError
+		if err := report(r); !errors.As(err, &refusal) || refusal.Reason != Invalid {
+			t.Errorf("A report with %s gives %v, want a refusal", what, err)
+		}
+	}
+	if err := report(ledgerapi.Report{}); err != nil {
+		t.Fatal(err)
+	}
+	if c := f.summary().Channels["dsw"]; c.Rejected != 0 || c.Skipped != 0 || len(c.Errors) != 0 {
+		t.Errorf("The channel counts %d rejected, %d skipped and errors %v, want none", c.Rejected, c.Skipped, c.Errors)
 	}
 }
 

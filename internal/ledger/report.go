@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
@@ -9,6 +10,10 @@ import (
 
 // maxInstanceBytes bounds the name of a worker's life.
 const maxInstanceBytes = 128
+
+// maxCounter bounds what a worker has counted in its life: what is added up stays far from what a store can hold, past
+// which no report would be taken any more.
+const maxCounter int64 = 1 << 40
 
 // Report takes over how a channel's source fares.
 func (l *Ledger) Report(ctx context.Context, channel string, said ledgerapi.Report) error {
@@ -24,6 +29,11 @@ func (l *Ledger) Report(ctx context.Context, channel string, said ledgerapi.Repo
 		return refuse(Invalid, "state: must be one of %v", ledgerapi.SourceStates())
 	case !slices.Contains(ledgerapi.Reasons(), said.Reason):
 		return refuse(Invalid, "reason: must be one of %v", ledgerapi.Reasons())
+	}
+	for _, n := range append(slices.Collect(maps.Values(said.Errors)), said.Rejected, said.Skipped) {
+		if n < 0 || n > maxCounter {
+			return refuse(Invalid, "rejected, skipped, errors: must be 0 to %d each", maxCounter)
+		}
 	}
 	return l.do(ctx, &request{channel: channel, report: &said, bytes: requestBytes + len(said.Message)})
 }
