@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,12 +32,13 @@ type Ledger struct {
 	queue      *queue
 	outboxes   outboxes
 
-	// life names this run of the ledger; shared says that other replicas may write to the storage.
-	life   string
+	// shared says that other replicas may write to the storage.
 	shared bool
 
 	mu sync.RWMutex
 	mirror
+	// life names this run of the ledger on the storage as it is; it changes when that is put back.
+	life string
 	// syncedAt is when the mirror last was that of the storage, watchedAt when another replica last was
 	// seen to watch.
 	syncedAt, watchedAt time.Time
@@ -57,7 +57,7 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 	l := &Ledger{
 		store: options.Store, pseudonyms: options.Pseudonyms, now: options.Now, log: options.Log,
 		queue: newQueue(), grown: make(chan struct{}), outboxes: outboxes{look: outboxLook},
-		life: rand.Text()[:lifeLetters], shared: !options.Store.Exclusive(), mirror: newMirror(),
+		life: newLife(), shared: !options.Store.Exclusive(), mirror: newMirror(),
 	}
 	if l.now == nil {
 		l.now = time.Now

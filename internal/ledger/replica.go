@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"crypto/rand"
 	"slices"
 	"time"
 
@@ -39,6 +40,9 @@ type life struct {
 	ID    string `json:"id"`
 	Since int64  `json:"since"`
 }
+
+// newLife names a run.
+func newLife() string { return rand.Text()[:lifeLetters] }
 
 // lives are the latest runs of all replicas in the order of their first revisions. A storage that was
 // put back to an earlier state goes on with a new life, so that a revision together with the life that
@@ -92,6 +96,10 @@ func (l *Ledger) catchUp(ctx context.Context, r store.Reader) error {
 		l.log.Error("Could not use the stored policy", "error", c.policyErr)
 	}
 	l.synced(func() {
+		if since == 0 && l.revision > 0 {
+			// What the storage has lost was written in this life: its revisions come again with other contents.
+			l.life = newLife()
+		}
 		if since == 0 {
 			l.mirror = newMirror()
 		}
