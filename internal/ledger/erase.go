@@ -341,7 +341,12 @@ func (t *transaction) eraseReplies(ctx context.Context, states []*caseState) err
 		}
 		to := complaint.CaseKey{Channel: open[i].Channel, CaseID: s.Case}
 		if slices.ContainsFunc(states, func(c *caseState) bool { return c.row.CaseKey == to && c.record.Erased != 0 }) {
+			was := s.State
 			s.State, s.Message = ledgerapi.ReplyFailed, "the reporter was erased"
+			if was == ledgerapi.ReplySending {
+				// A worker has it: if it says that it was sent, the case is answered.
+				s.State, s.Message = ledgerapi.ReplyUnconfirmed, "the reporter was erased while a worker sent it"
+			}
 			if err := t.putReply(ctx, open[i].Channel, &s, time.Time{}); err != nil {
 				return err
 			}

@@ -213,3 +213,24 @@ func TestAnErasureIsToldWithoutWhoItIs(t *testing.T) {
 		}
 	}
 }
+
+// TestAReplyThatIsBeingSentWhileItsReporterIsErasedStillAnswers has a worker send a reply although it was erased here.
+func TestAReplyThatIsBeingSentWhileItsReporterIsErasedStillAnswers(t *testing.T) {
+	f := replying(t)
+	f.take("r1", false)
+	f.outbox()
+	f.take("waits", false)
+	_, err := f.ledger.Erase(t.Context(), ledgerapi.ErasureRequest{Reporters: []ledgerapi.ErasureReporter{{Phone: "+6281277770001"}}})
+	if err != nil {
+		t.Fatalf("Erasing: %v", err)
+	}
+	f.wantReply("r1", ledgerapi.ReplyUnconfirmed)
+	f.wantReply("waits", ledgerapi.ReplyFailed)
+	for _, id := range []string{"r1", "waits"} {
+		f.done(id, ledgerapi.ReplyResult{State: ledgerapi.ReplySent, Event: "platform/" + id, At: f.clock.now()})
+	}
+	f.wantReply("r1", ledgerapi.ReplySent)
+	f.wantReply("waits", ledgerapi.ReplyFailed)
+	f.wantClock("Once it was sent", "dsw", "FirstAnswer", ledgerapi.ClockSeries{Met: 1})
+	f.verify()
+}
