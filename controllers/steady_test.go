@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,14 +38,15 @@ func TestNothingIsWrittenWhileNothingChanges(t *testing.T) {
 	o.clock.advance(31 * time.Second) // the figures' turn
 	settle(t, o)
 
-	before := len(o.requests.written())
+	before, began := len(o.requests.written()), time.Now()
 	deadline := time.After(window)
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for i := 0; ; i++ {
 		select {
 		case <-deadline:
-			if written := o.requests.written()[before:]; len(written) > 0 {
+			written := slices.DeleteFunc(o.requests.written()[before:], func(write string) bool { return toldBefore(t, write, began) })
+			if len(written) > 0 {
 				t.Errorf("%d writes in the steady state:\n%s", len(written), strings.Join(written, "\n"))
 			}
 			return
@@ -55,6 +57,19 @@ func TestNothingIsWrittenWhileNothingChanges(t *testing.T) {
 			o.scraped(t)
 		}
 	}
+}
+
+// toldBefore reports whether a write is of an event that nothing has happened to since an instant: client-go tries
+// again after 10 s and more to write one that was told twice while its first writing was under way.
+func toldBefore(t *testing.T, write string, instant time.Time) bool {
+	t.Helper()
+	_, path, _ := strings.Cut(write, "/apis/events.k8s.io/v1/namespaces/")
+	namespace, name, is := strings.Cut(path, "/events/")
+	if !is {
+		return false
+	}
+	event := get(t, namespace, name, &eventsv1.Event{})
+	return event.EventTime.Time.Before(instant) && (event.Series == nil || event.Series.LastObservedTime.Time.Before(instant))
 }
 
 // settle waits until the operator has written nothing for a while.
