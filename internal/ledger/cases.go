@@ -71,9 +71,11 @@ func (q *CaseQuery) page() (store.PageQuery, error) {
 	case q.Limit < 0 || q.Limit > MaxPage:
 		return p, refuse(Invalid, "limit: must be 1 to %d", MaxPage)
 	}
-	for _, text := range []string{q.Channel, q.Dimensions.Category, q.Dimensions.Department, q.Dimensions.Priority} {
-		if !findable(text) {
-			return p, refuse(Invalid, "channel, category, department, priority: must be UTF-8 without NUL characters")
+	for _, asked := range []struct{ name, value string }{
+		{"channel", q.Channel}, {"category", q.Dimensions.Category}, {"department", q.Dimensions.Department}, {"priority", q.Dimensions.Priority},
+	} {
+		if !findable(asked.value) {
+			return p, refuse(Invalid, "%s: must be UTF-8 without NUL characters", asked.name)
 		}
 	}
 	if err := narrow(&p, q.State); err != nil {

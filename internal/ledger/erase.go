@@ -215,13 +215,12 @@ func (t *transaction) eraseCasesOf(ctx context.Context, pseudonyms [][]byte) (mo
 
 // eraseIn takes from the cases what is to be erased there, and says from how many something was.
 func (t *transaction) eraseIn(ctx context.Context, rows []store.Case) (changed int, err error) {
-	for len(rows) > 0 {
-		n := heardTogether(len(rows), func(i int) int { return rows[i].Events })
-		some, err := t.eraseSomeIn(ctx, rows[:n])
+	for some := range together(rows, eventsOf) {
+		n, err := t.eraseSomeIn(ctx, some)
 		if err != nil {
 			return 0, err
 		}
-		changed, rows = changed+some, rows[n:]
+		changed += n
 	}
 	return changed, nil
 }

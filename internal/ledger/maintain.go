@@ -153,12 +153,10 @@ func (t *transaction) expire(ctx context.Context, limit int) (more bool, err err
 
 // clear takes content from all events of the cases. What was judged by it stays as it is.
 func (t *transaction) clear(ctx context.Context, cases []store.Case, content store.Content) error {
-	for len(cases) > 0 {
-		n := heardTogether(len(cases), func(i int) int { return cases[i].Events })
-		if err := t.clearSome(ctx, cases[:n], content); err != nil {
+	for some := range together(cases, eventsOf) {
+		if err := t.clearSome(ctx, some, content); err != nil {
 			return err
 		}
-		cases = cases[n:]
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"context"
 	"errors"
 	"testing"
 
@@ -9,33 +8,15 @@ import (
 
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
-	"github.com/tanggap/tanggap/internal/ledger/store"
-	postgresstore "github.com/tanggap/tanggap/internal/ledger/store/postgres"
-	"github.com/tanggap/tanggap/test/postgres"
 )
 
 // TestWhatPostgreSQLCannotBeAskedForHarmsNothing asks for keys with characters that PostgreSQL refuses: one that
 // came to it would fail its transaction at every try, and be told as a failure of the storage.
 func TestWhatPostgreSQLCannotBeAskedForHarmsNothing(t *testing.T) {
 	t.Parallel()
-	server, err := postgres.Start(t.Context(), postgres.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Errorf("Ending PostgreSQL: %v", err)
-		}
-	})
-	ctx := context.Background()
-	name, err := server.NewDatabase(ctx)
-	if err != nil {
-		t.Fatalf("Making a database: %v", err)
-	}
+	ctx := t.Context()
 	f := makeFixture(t, t.TempDir(), 1)
-	f.connect = func() (store.Store, error) {
-		return postgresstore.Open(ctx, postgresstore.Options{URL: server.URLAs(name, name)})
-	}
+	onPostgres(f, startPostgres(t))
 	f.open()
 	t.Cleanup(f.close)
 	d := samplePolicy()

@@ -30,9 +30,14 @@ func (l *Ledger) Report(ctx context.Context, channel string, said ledgerapi.Repo
 	case !slices.Contains(ledgerapi.Reasons(), said.Reason):
 		return refuse(Invalid, "reason: must be one of %v", ledgerapi.Reasons())
 	}
-	for _, n := range append(slices.Collect(maps.Values(said.Errors)), said.Rejected, said.Skipped) {
-		if n < 0 || n > maxCounter {
-			return refuse(Invalid, "rejected, skipped, errors: must be 0 to %d each", maxCounter)
+	for _, counted := range []struct {
+		name   string
+		values []int64
+	}{
+		{"rejected", []int64{said.Rejected}}, {"skipped", []int64{said.Skipped}}, {"errors", slices.Collect(maps.Values(said.Errors))},
+	} {
+		if slices.ContainsFunc(counted.values, func(n int64) bool { return n < 0 || n > maxCounter }) {
+			return refuse(Invalid, "%s: must be 0 to %d", counted.name, maxCounter)
 		}
 	}
 	return l.do(ctx, &request{channel: channel, report: &said, bytes: requestBytes + len(said.Message)})

@@ -140,25 +140,25 @@ func (t *transaction) recall(ctx context.Context, k *talk, keys []complaint.Case
 	if err != nil {
 		return err
 	}
-	for len(keys) > 0 {
-		n := heardTogether(len(keys), func(i int) int {
-			if rows[i] == nil {
-				return 0
-			}
-			return rows[i].Events
-		})
-		events, err := t.tx.Events(ctx, keys[:n])
+	heard := func(row **store.Case) int {
+		if *row == nil {
+			return 0
+		}
+		return (*row).Events
+	}
+	for some := range together(rows, heard) {
+		events, err := t.tx.Events(ctx, keys[:len(some)])
 		if err != nil {
 			return err
 		}
-		for i := range events {
+		for i, row := range some {
 			c := k.cases[keys[i].CaseID]
 			for j := range events[i] {
 				c.add(&events[i][j].Event)
 			}
-			c.waiting = rows[i] != nil && !rows[i].WaitingSince.IsZero()
+			c.waiting = row != nil && !row.WaitingSince.IsZero()
 		}
-		keys, rows = keys[n:], rows[n:]
+		keys = keys[len(some):]
 	}
 	return nil
 }

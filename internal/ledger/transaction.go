@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -232,33 +233,46 @@ type touched struct {
 // somebody could fill many.
 const maxHeard = maxCaseEvents
 
-// heardTogether is how many of the first of n cases have their events read together: one at least. events is how
-// many a case has.
-func heardTogether(n int, events func(int) int) int {
-	sum := 0
-	for i := range n {
-		if sum += events(i); sum > maxHeard && i > 0 {
-			return i
+// together are the cases in parts of which the events are read at once: at most maxHeard, or one case. events is how many
+// a case has.
+func together[C any](cases []C, events func(*C) int) iter.Seq[[]C] {
+	return func(yield func([]C) bool) {
+		sum, first := 0, 0
+		for i := range cases {
+			n := events(&cases[i])
+			if sum+n > maxHeard && i > first {
+				if !yield(cases[first:i]) {
+					return
+				}
+				sum, first = 0, i
+			}
+			sum += n
+		}
+		if first < len(cases) {
+			yield(cases[first:])
 		}
 	}
-	return n
+}
+
+func eventsOf(row *store.Case) int { return row.Events }
+
+// stored is how many events the case has that are to be read.
+func (c *touched) stored() int {
+	if c.row == nil {
+		return 0
+	}
+	return c.row.Events + len(c.fresh)
 }
 
 // judge judges the cases and writes them.
 func (t *transaction) judge(ctx context.Context, cases []*touched) error {
 	var opened []*caseState
-	for len(cases) > 0 {
-		n := heardTogether(len(cases), func(i int) int {
-			if cases[i].row == nil {
-				return 0
-			}
-			return cases[i].row.Events + len(cases[i].fresh)
-		})
-		found, err := t.judgeSome(ctx, cases[:n])
+	for some := range together(cases, func(c **touched) int { return (*c).stored() }) {
+		found, err := t.judgeSome(ctx, some)
 		if err != nil {
 			return err
 		}
-		opened, cases = append(opened, found...), cases[n:]
+		opened = append(opened, found...)
 	}
 	return t.link(ctx, opened)
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -111,6 +112,10 @@ func command(o options) string {
 	for i, n := range o.connections {
 		connections[i] = strconv.Itoa(n)
 	}
-	return fmt.Sprintf("bin/intake -rounds %d -slice %s -connections %s -variants %s (%s/%s, %s)",
-		o.rounds, o.slice, strings.Join(connections, ","), strings.Join(o.variants, ","), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	before := ""
+	if o.before != "" {
+		before = " -before " + filepath.Base(o.before)
+	}
+	return fmt.Sprintf("bin/intake -rounds %d -slice %s -connections %s -variants %s%s (%s/%s, %s)",
+		o.rounds, o.slice, strings.Join(connections, ","), strings.Join(o.variants, ","), before, runtime.GOOS, runtime.GOARCH, runtime.Version())
 }

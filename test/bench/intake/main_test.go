@@ -41,6 +41,7 @@ func TestIntakeThroughWorkerAndLedger(t *testing.T) {
 	var out bytes.Buffer
 	err = run(t.Context(), []string{
 		"-tanggap", tanggap, "-output", page, "-rounds", "1", "-slice", "200ms", "-connections", "1,8", "-profile", dir, "-variants", "embedded",
+		"-before", tanggap,
 	}, &out)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, &out)
@@ -49,7 +50,7 @@ func TestIntakeThroughWorkerAndLedger(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| 1 | durable limit |", "| 8 | durable limit |", "| 1 | embedded |", "| 8 | embedded |", "load client", "fdatasync", "Go's own HTTP client"} {
+	for _, want := range []string{"| 1 | durable limit |", "| 8 | durable limit |", "| 1 | embedded |", "| 8 | embedded |", "| 8 | embedded-before |", "-before tanggap", "load client", "fdatasync", "Go's own HTTP client"} {
 		if !strings.Contains(string(written), want) {
 			t.Errorf("the page has no %q:\n%s", want, written)
 		}

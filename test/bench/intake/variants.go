@@ -71,42 +71,28 @@ func start(ctx context.Context, o options) (variants []*variant, err error) {
 	starters := map[string]func(context.Context, options) (*variant, error){
 		limitName: startLimit, "embedded": startEmbedded, "postgres": startPostgres, "benthos": startBenthos,
 	}
-	for _, name := range withBefore(append([]string{limitName}, o.variants...), o.before != "") {
-		of, options := name, o
-		if kind, is := strings.CutSuffix(name, beforeSuffix); is {
-			of, options.Tanggap, options.Dir = kind, o.before, filepath.Join(o.Dir, "before")
-		}
-		starter := starters[of]
+	for _, name := range append([]string{limitName}, o.variants...) {
+		starter := starters[name]
 		if starter == nil {
 			return variants, fmt.Errorf("-variants: %q must be one of %s", name, strings.Join(variantNames(), ", "))
 		}
-		v, err := starter(ctx, options)
-		if err != nil {
-			return variants, fmt.Errorf("starting %s: %w", name, err)
+		builds := map[string]options{name: o}
+		if o.before != "" && (name == "embedded" || name == "postgres") {
+			other := o
+			other.Tanggap, other.Dir = o.before, filepath.Join(o.Dir, "before")
+			builds[name+"-before"] = other
 		}
-		v.name = name
-		v.deliveries = load.NewDeliveries(fmt.Sprintf("%d-", time.Now().Unix()), site.SignatureHeader, secret())
-		variants = append(variants, v)
+		for _, name := range slices.Sorted(maps.Keys(builds)) {
+			v, err := starter(ctx, builds[name])
+			if err != nil {
+				return variants, fmt.Errorf("starting %s: %w", name, err)
+			}
+			v.name = name
+			v.deliveries = load.NewDeliveries(fmt.Sprintf("%d-", time.Now().Unix()), site.SignatureHeader, secret())
+			variants = append(variants, v)
+		}
 	}
 	return variants, nil
-}
-
-// beforeSuffix ends the names of variants of the other build.
-const beforeSuffix = "-before"
-
-// withBefore are the variants and, where it is asked for, those of the program once more for the other build.
-func withBefore(names []string, asked bool) []string {
-	if !asked {
-		return names
-	}
-	var all []string
-	for _, name := range names {
-		all = append(all, name)
-		if name == "embedded" || name == "postgres" {
-			all = append(all, name+beforeSuffix)
-		}
-	}
-	return all
 }
 
 func secret() string { return strings.TrimSpace(site.Secrets()["hook/signing-secret"]) }
