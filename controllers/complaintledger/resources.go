@@ -1,6 +1,7 @@
 package complaintledger
 
 import (
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -116,6 +117,9 @@ func buildStatefulSet(ledger *v1alpha1.ComplaintLedger, image, pseudonymHash str
 		WithLabels(labels(ledger)).WithOwnerReferences(owner(ledger)).
 		WithSpec(appsv1ac.StatefulSetSpec().
 			WithReplicas(1).
+			// Of a single replica this says only that a pod which does not become ready is replaced by a pod of the
+			// next template, and not waited for: an upgrade that failed is mended by another image.
+			WithPodManagementPolicy(appsv1.ParallelPodManagement).
 			WithServiceName(names.Ledger(ledger.Name)).
 			WithRevisionHistoryLimit(2).
 			WithSelector(metav1ac.LabelSelector().WithMatchLabels(selector(ledger))).
