@@ -31,8 +31,8 @@ const (
 	// retryPolicy is when a policy is handed over again that did not reach the ledger.
 	retryPolicy = 5 * time.Second
 	// retryRefused is when one is handed over again that the ledger refused: only another version of the
-	// ledger would take it.
-	retryRefused = 5 * time.Minute
+	// ledger would take it, which in an upgrade is seconds away.
+	retryRefused = 30 * time.Second
 	// maxPolicyBytes bounds what is read of a recorded policy.
 	maxPolicyBytes = 64 << 20
 )
