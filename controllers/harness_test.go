@@ -251,6 +251,12 @@ type operator struct {
 // operate runs the operator with its shipped rights, and nothing else, until the test ends.
 func operate(t *testing.T, namespace string) *operator {
 	t.Helper()
+	return operateOn(t, namespace, image)
+}
+
+// operateOn does so for an operator whose workers and ledgers run an image.
+func operateOn(t *testing.T, namespace, image string) *operator {
+	t.Helper()
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	if err := plane.WriteServiceAccountKubeconfig(t.Context(), operatorNamespace, "tanggap-operator", kubeconfig, time.Hour); err != nil {
 		t.Fatal(err)

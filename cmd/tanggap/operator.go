@@ -81,6 +81,9 @@ func runOperator(ctx context.Context, f operatorFlags) error {
 	if err != nil {
 		return fmt.Errorf("finding the API server: %w", err)
 	}
+	if err := controllers.CheckDefinitions(ctx, config, time.After, log); err != nil {
+		return err
+	}
 	exporter := complaintmetrics.NewExporter(metrics.Registry)
 	mgr, err := newManager(rest.AddUserAgent(config, "tanggap-operator"), f, exporter, log)
 	if err != nil {

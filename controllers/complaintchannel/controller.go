@@ -32,6 +32,7 @@ import (
 // +kubebuilder:rbac:groups=tanggap.dev,resources=complaintchannels/status,verbs=patch
 // +kubebuilder:rbac:groups=tanggap.dev,resources=responseslas;workcalendars;complainttaxonomies;complaintledgers,verbs=get;list;watch
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=apps,resources=statefulsets,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=serviceaccounts;configmaps,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch
@@ -76,6 +77,8 @@ type scope struct {
 	// later, though nothing will tell when.
 	refused string
 	retry   bool
+	// held says that the worker is left as it is until no older ledger answers it.
+	held bool
 	// deployment is the worker's as the cache knows it; nil is none.
 	deployment *appsv1.Deployment
 }
@@ -92,6 +95,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Owns(&networkingv1.NetworkPolicy{}).
 		WatchesMetadata(&corev1.Secret{}, r.channelsBy(index.ChannelSecret)).
 		Watches(&v1alpha1.ComplaintLedger{}, r.channelsBy(index.ChannelLedger), changed).
+		Watches(&appsv1.StatefulSet{}, r.channelsByWorkload(), builder.WithPredicates(becameCurrent(r.Image))).
+		Watches(&appsv1.Deployment{}, r.channelsByWorkload(), builder.WithPredicates(becameCurrent(r.Image))).
 		Watches(&v1alpha1.ComplaintTaxonomy{}, r.channelsBy(index.ChannelTaxonomy), changed).
 		Watches(&v1alpha1.ResponseSLA{}, r.channelsBy(index.ChannelSLA), changed).
 		Watches(&v1alpha1.WorkCalendar{}, r.channelsByCalendar(), changed).
@@ -130,7 +135,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		}
 	}
 	failure := errors.Join(failures...)
-	if err := r.writeStatus(ctx, s, failure == nil); err != nil {
+	if err := r.writeStatus(ctx, s, failure == nil && !s.held); err != nil {
 		failure = errors.Join(failure, fmt.Errorf("writing the status: %w", err))
 	}
 	switch {

@@ -100,7 +100,11 @@ func (r *Reconciler) run(ctx context.Context, s *scope) error {
 	if s.waiting != "" || !s.promise.Accepted() && s.deployment == nil {
 		return nil
 	}
-	err := r.applyWorker(ctx, s)
+	var err error
+	if s.held, err = r.mustWait(ctx, s); s.held || err != nil {
+		return err
+	}
+	err = r.applyWorker(ctx, s)
 	if apierrors.IsInvalid(err) || apierrors.IsConflict(err) {
 		s.refused, s.retry = "The API server refused an object of the worker: "+err.Error(), apierrors.IsConflict(err)
 	}

@@ -102,6 +102,9 @@ func setWorkerAvailable(s *scope) {
 		s.conditions.False(condition, v1alpha1.ReasonDeploymentUnavailable, "The worker is being started.")
 	default:
 		available, message := deploymentAvailable(s.deployment)
+		if s.held {
+			message += " " + heldBack
+		}
 		if available {
 			s.conditions.True(condition, v1alpha1.ReasonDeploymentAvailable, message)
 		} else {
@@ -109,6 +112,9 @@ func setWorkerAvailable(s *scope) {
 		}
 	}
 }
+
+// heldBack is added to the message of a worker that is left as it is.
+const heldBack = "It is brought to the operator's version, and to the latest specification, once its ledger is of that version."
 
 // deploymentAvailable sums up a Deployment's conditions.
 func deploymentAvailable(deployment *appsv1.Deployment) (available bool, message string) {

@@ -9,12 +9,20 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/tanggap/tanggap/controllers/internal/index"
+	"github.com/tanggap/tanggap/controllers/internal/names"
 )
 
 // channelsBy reconciles the channels that refer to an object.
 func (r *Reconciler) channelsBy(name string) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
 		return r.channels(ctx, object.GetNamespace(), name, object.GetName())
+	})
+}
+
+// channelsByWorkload reconciles the channels of the ledger that a StatefulSet or Deployment runs.
+func (r *Reconciler) channelsByWorkload() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
+		return r.channels(ctx, object.GetNamespace(), index.ChannelLedger, object.GetLabels()[names.InstanceLabel])
 	})
 }
 
