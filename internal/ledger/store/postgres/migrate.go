@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -50,7 +51,10 @@ func (s *Store) migrate(ctx context.Context, c *pgx.Conn) error {
 	if err != nil {
 		return fmt.Errorf("preparing the migrations: %w", err)
 	}
-	db := stdlib.OpenDB(*c.Config())
+	db := stdlib.OpenDB(*c.Config(), stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, fmt.Sprintf("SET lock_timeout = %d", tablePatience.Milliseconds()))
+		return err
+	}))
 	defer db.Close()
 	log := s.options.Log
 	if log == nil {
@@ -60,11 +64,42 @@ func (s *Store) migrate(ctx context.Context, c *pgx.Conn) error {
 	if err != nil {
 		return fmt.Errorf("preparing the migrations: %w", err)
 	}
-	if _, err := provider.Up(ctx); err != nil {
+	if err := s.bringUp(ctx, provider, log); err != nil {
 		return fmt.Errorf("migrating the database: %w", refusedOnly(err))
 	}
 	return nil
 }
+
+// tablePatience is how long a migration waits for a table: as long do the transactions of all ledgers wait behind
+// it. migratePause is the time between two attempts, outside of tests.
+const (
+	tablePatience = time.Second
+	migratePause  = 5 * time.Second
+)
+
+// bringUp applies the migrations. Who has a table open for long, as a dump or a verification, is waited for in
+// pauses, in which the ledgers of the version before go on.
+func (s *Store) bringUp(ctx context.Context, provider *goose.Provider, log *slog.Logger) error {
+	pause := s.options.migratePause
+	if pause == 0 {
+		pause = migratePause
+	}
+	for waited := false; ; waited = true {
+		_, err := provider.Up(ctx)
+		if refused, is := errors.AsType[*pgconn.PgError](err); !is || refused.Code != lockNotAvailable {
+			return err
+		}
+		if !waited {
+			log.Warn("Waited for a transaction that has the ledger's tables open, such as a dump or a verification, to migrate them")
+		}
+		if err := wait(ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// lockNotAvailable is the server's code for a lock that was not given in time.
+const lockNotAvailable = "55P03"
 
 // refusedOnly is a migration's error without the statement, which the server's words suffice for.
 func refusedOnly(err error) error {

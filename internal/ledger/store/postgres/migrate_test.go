@@ -1,8 +1,12 @@
 package postgres
 
 import (
+	"context"
 	"io/fs"
+	"log/slog"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
@@ -14,24 +18,7 @@ import (
 // while this one begins.
 func TestADatabaseOfTheFirstVersionIsBroughtUp(t *testing.T) {
 	t.Parallel()
-	name := database(t, server)
-	before, err := (&Options{URL: server.URLAs(name, name)}).config()
-	if err != nil {
-		t.Fatal(err)
-	}
-	db := stdlib.OpenDB(*before)
-	defer db.Close()
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		t.Fatal(err)
-	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := provider.UpTo(t.Context(), 1); err != nil {
-		t.Fatal(err)
-	}
+	name := databaseOfFirstVersion(t)
 	// As the first version ends a transaction.
 	commit := func() {
 		t.Helper()
@@ -83,6 +70,90 @@ func TestADatabaseOfTheFirstVersionIsBroughtUp(t *testing.T) {
 		t.Errorf("There are %d writers; want 3", n)
 	}
 }
+
+// databaseOfFirstVersion is a database as the first version left it.
+func databaseOfFirstVersion(t *testing.T) string {
+	t.Helper()
+	name := database(t, server)
+	before, err := (&Options{URL: server.URLAs(name, name)}).config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := stdlib.OpenDB(*before)
+	defer db.Close()
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.UpTo(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// TestAMigrationThatWaitsHoldsNobodyUp: a dump has the tables open for an hour, and ledgers of the version before
+// go on meanwhile.
+func TestAMigrationThatWaitsHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	name := databaseOfFirstVersion(t)
+	dump, err := server.Connect(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dump.Close(context.WithoutCancel(t.Context()))
+	if _, err := dump.Exec(t.Context(), "BEGIN; SELECT 1 FROM ledger"); err != nil {
+		t.Fatal(err)
+	}
+	said := make(chan string, 16)
+	opened := make(chan error, 1)
+	go func() {
+		s, err := Open(t.Context(), Options{URL: server.URLAs(name, name), Log: slog.New(announcer(said)), migratePause: 10 * time.Millisecond})
+		if err == nil {
+			err = s.Close()
+		}
+		opened <- err
+	}()
+	for heard := ""; !strings.Contains(heard, "such as a dump"); {
+		select {
+		case heard = <-said:
+		case err := <-opened:
+			t.Fatalf("It was opened beside the dump, error %v", err)
+		}
+	}
+	// In the worst case this begins just after an attempt, and waits as long as that may.
+	limited, cancel := context.WithTimeout(t.Context(), 10*tablePatience)
+	defer cancel()
+	if err := server.Execute(limited, name, "UPDATE ledger SET revision = revision + 1"); err != nil {
+		t.Errorf("A transaction of the version before: %v", err)
+	}
+	if _, err := dump.Exec(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-opened; err != nil {
+		t.Errorf("After the dump: %v", err)
+	}
+}
+
+// announcer is a log handler that passes messages on.
+type announcer chan<- string
+
+func (announcer) Enabled(context.Context, slog.Level) bool { return true }
+
+func (a announcer) Handle(_ context.Context, r slog.Record) error {
+	select {
+	case a <- r.Message:
+	default: // nobody listens any more
+	}
+	return nil
+}
+
+func (a announcer) WithAttrs([]slog.Attr) slog.Handler { return a }
+
+func (a announcer) WithGroup(string) slog.Handler { return a }
 
 // rowsOf counts the rows of a table.
 func rowsOf(t *testing.T, name, table string) (n int) {

@@ -33,6 +33,8 @@ type Options struct {
 	Readers int
 	// Log receives what a migration does; nil discards it.
 	Log *slog.Logger
+	// migratePause is between two attempts at a migration that waits for a table.
+	migratePause time.Duration
 }
 
 const (
