@@ -56,6 +56,12 @@ func (l *Ledger) Append(ctx context.Context, channel string, in ledgerapi.Append
 	now := l.now()
 	for i := range in.Events {
 		e, err := l.prepare(in.Events[i], channel, now, storeHandles, s)
+		if err != nil && unknownWord(&in.Events[i]) {
+			r := refuse(Unavailable, "events: the kind, the actor or the status of one is not known to this version of the ledger, "+
+				"which is older than the worker: update the ledger")
+			r.RetryAfter = 10 * retryAfter
+			return ledgerapi.AppendResponse{}, r
+		}
 		if err != nil {
 			s.rejected = append(s.rejected, ledgerapi.Rejection{Index: i, Message: err.Error()})
 			continue
@@ -84,6 +90,13 @@ func (l *Ledger) Append(ctx context.Context, channel string, in ledgerapi.Append
 		return ledgerapi.AppendResponse{}, err
 	}
 	return s.response, nil
+}
+
+// unknownWord reports whether an event has a word that another version of the program may know. A worker sends
+// none that its own version does not, so that the ledger is older; the event is not to blame, and what is
+// rejected is lost.
+func unknownWord(e *complaint.Event) bool {
+	return e.Kind != "" && !e.Kind.Valid() || e.Actor != "" && !e.Actor.Valid() || e.To != "" && !e.To.Valid()
 }
 
 // prepare brings an event into the form in which it is stored.

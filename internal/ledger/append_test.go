@@ -45,7 +45,7 @@ func TestAppendRefusesWithAReason(t *testing.T) {
 func TestOneBadEventDoesNotHoldUpTheOthers(t *testing.T) {
 	f := testFixture(t)
 	bad := received("C2", monday)
-	bad.Kind = "Shouted"
+	bad.Kind = ""
 	foreign := received("C3", monday)
 	foreign.Channel = "sigap"
 	nul := received("C4\x00", monday)

@@ -136,6 +136,16 @@ func (l *Ledger) Current() error {
 	return l.current()
 }
 
+// Superseded is why everything has to be asked of another replica, of a newer version, or nil.
+func (l *Ledger) Superseded() error {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if !l.superseded() {
+		return nil
+	}
+	return l.current()
+}
+
 // State is what a worker of the channel starts from.
 func (l *Ledger) State(ctx context.Context, channel string) (ledgerapi.ChannelState, error) {
 	if l.shared {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -23,8 +24,10 @@ type mirror struct {
 
 	policy   *policy.Policy // nil before the first
 	document policy.Document
-	// ruled is the revision that put the policy.
+	// ruled is the revision that put the policy; unread says that the one which is stored cannot be used, and
+	// then policy is nil.
 	ruled    int64
+	unread   bool
 	channels map[string]*channelState
 	figures  ledgerFigures
 	rederive rederivation
@@ -108,12 +111,7 @@ func (c *changes) setting(s *store.Setting) error {
 		if err := decodeSetting(s, &c.policy.document); err != nil {
 			return err
 		}
-		document := c.policy.document
-		// The digest of one version of the program need not be that of another.
-		document.Revision = ""
-		if c.policy.compiled, c.policyErr = policy.Compile(document); c.policyErr != nil {
-			c.policyErr = fmt.Errorf("compiling the stored policy: %w", c.policyErr)
-		}
+		c.policy.compiled, c.policyErr = compileStored(s.Value)
 	case settingRederive:
 		c.rederive = &rederivation{}
 		return decodeSetting(s, c.rederive)
@@ -128,6 +126,24 @@ func (c *changes) setting(s *store.Setting) error {
 		return decodeSetting(s, c.erasures)
 	}
 	return nil
+}
+
+// compileStored compiles a policy that this version of the program or another one has stored. A member that is
+// not known is an error: cases judged without it would be judged otherwise than the storage says.
+func compileStored(stored []byte) (*policy.Policy, error) {
+	var document policy.Document
+	decoder := json.NewDecoder(bytes.NewReader(stored))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&document); err != nil {
+		return nil, fmt.Errorf("reading the stored policy: %w", err)
+	}
+	// The digest of one version of the program need not be that of another.
+	document.Revision = ""
+	compiled, err := policy.Compile(document)
+	if err != nil {
+		return nil, fmt.Errorf("compiling the stored policy: %w", err)
+	}
+	return compiled, nil
 }
 
 func decodeSetting(s *store.Setting, into any) error {
@@ -149,7 +165,7 @@ func putSetting(ctx context.Context, tx store.Tx, name string, value any) error 
 func (m *mirror) take(c *changes) {
 	m.revision, m.latest = c.head.Revision, later(m.latest, c.head.At)
 	if c.policy != nil {
-		m.policy, m.document, m.ruled = c.policy.compiled, c.policy.document, c.ruled
+		m.policy, m.document, m.ruled, m.unread = c.policy.compiled, c.policy.document, c.ruled, c.policyErr != nil
 	}
 	if c.rederive != nil {
 		m.rederive = *c.rederive
@@ -202,7 +218,7 @@ func (m *mirror) apply(t *transaction) {
 		m.channels[name] = c
 	}
 	if t.policy != nil {
-		m.policy, m.document, m.ruled = t.policy.compiled, t.policy.document, m.revision
+		m.policy, m.document, m.ruled, m.unread = t.policy.compiled, t.policy.document, m.revision, false
 	}
 	if t.rederive != nil {
 		m.rederive = *t.rederive

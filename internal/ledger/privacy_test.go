@@ -188,7 +188,7 @@ func TestARecognisedAcknowledgementStaysOneWithoutItsText(t *testing.T) {
 func TestNoErrorTellsWhatSomebodyWrote(t *testing.T) {
 	f := testFixture(t)
 	e := private("6001", monday)
-	e.Kind = "RAHASIAJENIS"
+	e.Into = "RAHASIALAIN"
 	e.Location.Latitude = 200
 	e.Attributes[strings.Repeat("RAHASIA", 100)] = "x"
 	out := f.append("dsw", e)

@@ -91,8 +91,9 @@ func (l *Ledger) catchUp(ctx context.Context, r store.Reader) error {
 	}
 	l.stats.catchUps.Add(1)
 	if c.policyErr != nil {
-		// A newer version of the program may refuse what an older one took. Until the operator has sent the
-		// policy again, and was told why it is refused, no channel is known and no case is judged.
+		// A newer version of the program may refuse what an older one took, and an older one cannot use what a
+		// newer one stored. Until the operator has sent the policy again, and was told why it is refused, no
+		// channel is known and no case is judged.
 		l.log.Error("Could not use the stored policy", "error", c.policyErr)
 	}
 	l.synced(func() {
@@ -105,7 +106,8 @@ func (l *Ledger) catchUp(ctx context.Context, r store.Reader) error {
 		}
 		visible := l.visible
 		l.take(c)
-		if c.watch != nil {
+		if c.watch != nil || c.policyErr != nil {
+			// Whoever has stored what cannot be used here was there a moment ago.
 			l.watchedAt = l.now()
 		}
 		if l.visible != visible {
@@ -160,9 +162,21 @@ func (l *Ledger) follow(ctx context.Context) {
 	}
 }
 
+// superseded reports whether this replica cannot use the stored policy and another one, of the version that
+// stored it, is there. When that falls silent this one goes on, for the operator to send it a policy that it can
+// use. The caller holds mu.
+func (l *Ledger) superseded() bool {
+	return l.shared && l.unread && l.now().Sub(l.watchedAt) <= takeOver
+}
+
 // current is nil while the mirror is that of the storage, or nobody else can have changed the storage.
 // The caller holds mu.
 func (l *Ledger) current() error {
+	if l.superseded() {
+		r := refuse(Unavailable, "this replica is of a version that cannot use the policy in the storage, and leaves requests to a newer one")
+		r.RetryAfter = retryAfter
+		return r
+	}
 	if !l.shared || l.now().Sub(l.syncedAt) <= staleAfter {
 		return nil
 	}
@@ -174,7 +188,7 @@ func (l *Ledger) current() error {
 // leads reports whether this replica is the one that watches, or is to take that over. The caller holds
 // mu, or is the goroutine of Run.
 func (l *Ledger) leads() bool {
-	return !l.shared || l.watch.Holder == l.life || l.watch.Holder == "" || l.now().Sub(l.watchedAt) > takeOver
+	return !l.shared || l.watch.Holder == l.life && !l.unread || l.watch.Holder == "" || l.now().Sub(l.watchedAt) > takeOver
 }
 
 // resign lets another replica watch at once, and not after a time of silence.

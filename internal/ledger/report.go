@@ -27,8 +27,9 @@ func (l *Ledger) Report(ctx context.Context, channel string, said ledgerapi.Repo
 		return refuse(Invalid, "instance: must have 1 to %d bytes", maxInstanceBytes)
 	case !slices.Contains(ledgerapi.SourceStates(), said.State):
 		return refuse(Invalid, "state: must be one of %v", ledgerapi.SourceStates())
-	case !slices.Contains(ledgerapi.Reasons(), said.Reason):
-		return refuse(Invalid, "reason: must be one of %v", ledgerapi.Reasons())
+	}
+	if !slices.Contains(ledgerapi.Reasons(), said.Reason) {
+		said.Reason = ledgerapi.ReasonInternal // a newer worker's; its Message says more
 	}
 	for _, counted := range []struct {
 		name   string

@@ -182,8 +182,10 @@ func TestNothingThatIsLoggedOrShownIsPersonal(t *testing.T) {
 	f.policy(keepsHandles())
 	f.append("wa", private("7401", monday), answered("7401", monday))
 	bad := private("7402", monday)
-	bad.Kind = "RAHASIAJENIS"
+	bad.Into = "RAHASIALAIN"
 	out := f.append("wa", bad)
+	bad.Kind = "RAHASIAJENIS"
+	_, unknown := f.ledger.Append(t.Context(), "wa", ledgerapi.AppendRequest{Events: []complaint.Event{bad}})
 	list, err := f.ledger.Cases(t.Context(), CaseQuery{})
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +199,7 @@ func TestNothingThatIsLoggedOrShownIsPersonal(t *testing.T) {
 	if err == nil || !strings.Contains(log.String(), "Could not store") {
 		t.Fatalf("The storage was to fail and to be logged; error %v, log %s", err, log.String())
 	}
-	shown := fmt.Sprintf("%s %v %+v %+v %+v", log.String(), err, out, list, f.summary())
+	shown := fmt.Sprintf("%s %v %v %+v %+v %+v", log.String(), err, unknown, out, list, f.summary())
 	for _, word := range []string{"RAHASIA", "7777", "0812", "62812"} {
 		if strings.Contains(shown, word) {
 			t.Errorf("%q is shown in %s", word, shown)

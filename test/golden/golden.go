@@ -51,3 +51,13 @@ func Text(t *testing.T, name string, content []byte) {
 		t.Errorf("%s (- as read by a person, + as made now; go test -update accepts it):\n%s", path, diff)
 	}
 }
+
+// Read is testdata/<name>, for a test that begins with it.
+func Read(t *testing.T, name string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatalf("%v; make it with go test -update", err)
+	}
+	return content
+}

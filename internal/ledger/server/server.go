@@ -78,6 +78,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// Another replica may have the storage: who asks again makes a connection anew.
 		w.Header().Set("Connection", "close")
 	}
+	if err := s.ledger.Superseded(); err != nil {
+		s.refused(w, r, err)
+		return
+	}
 	s.mux.ServeHTTP(w, r)
 }
 
