@@ -68,7 +68,7 @@ func newCasesCommand() *cobra.Command {
 		},
 	}
 	f.add(command)
-	command.Flags().StringVar(&state, "state", "unanswered", `which cases: open, closed, unanswered or overdue; "" is all`)
+	command.Flags().StringVar(&state, "state", "unanswered", `which cases: open, closed, unanswered, awaitingReply or overdue; "" is all`)
 	return command
 }
 

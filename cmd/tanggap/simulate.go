@@ -62,7 +62,7 @@ func newSimulateCommand() *cobra.Command {
 	flags.StringVar(&f.directory, "directory", "", "directory that a system which exports writes its files to")
 	flags.StringVar(&f.namespace, "namespace", "default", "namespace in the manifest")
 	flags.StringVar(&f.channel, "channel", "", "name of the channel in the manifest (default simulated-<system>)")
-	flags.BoolVar(&f.printManifest, "manifest", false, "print the manifest and end")
+	flags.BoolVar(&f.printManifest, "manifest", false, "print the manifest and end; needs --url where the channel asks the system")
 	flags.IntVar(&f.script.PerMinute, "per-minute", 6, "complaints that arrive in a minute by themselves; 0 is none")
 	flags.IntVar(&f.script.AnsweredPercent, "answered-percent", 50, "how many of a hundred are answered; the others are left alone")
 	flags.DurationVar(&f.script.AnswerAfter, "answer-after", 20*time.Second, "how long an answer takes")
@@ -80,6 +80,10 @@ func (f *simulateFlags) valid(kind *standalone.Kind) error {
 		return errors.New("--answered-percent must be 0 to 100")
 	case f.printManifest && !kind.Complete():
 		return fmt.Errorf("--manifest: the simulated %s makes its certificate when it starts, and prints the manifest then", kind.Name)
+	case f.printManifest && f.url == "" && kind.Manifest("n", "c", "", "d") != kind.Manifest("n", "c", "u", "d"):
+		return fmt.Errorf("--manifest needs --url: the channel asks the simulated %s, whose address is not known before it listens", kind.Name)
+	case f.printManifest && f.deliverTo == "" && kind.Manifest("n", "c", "u", "") != kind.Manifest("n", "c", "u", "d"):
+		return fmt.Errorf("--manifest needs --deliver-to: the channel of the simulated %s has to know the URL that it is delivered to", kind.Name)
 	case f.printManifest:
 		return nil
 	case kind.Pushes && f.deliverTo == "":

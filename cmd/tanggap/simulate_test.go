@@ -365,12 +365,14 @@ func TestTheScriptLeavesSomeAlone(t *testing.T) {
 
 func TestSimulateRefusesWhatItCannotDo(t *testing.T) {
 	for arguments, want := range map[string]string{
-		"fax":                          `there is no simulator "fax"; there are rest, open311`,
-		"whatsapp":                     "--deliver-to must be set",
-		"emergency112-csv":             "--directory must be set",
-		"rest --answered-percent=8000": "--answered-percent must be 0 to 100",
-		"rest --per-minute=-1":         "--per-minute must be 0 to 60000",
-		"rest --listen=nowhere":        "--listen:",
+		"fax":                           `there is no simulator "fax"; there are rest, open311`,
+		"whatsapp":                      "--deliver-to must be set",
+		"emergency112-csv":              "--directory must be set",
+		"rest --answered-percent=8000":  "--answered-percent must be 0 to 100",
+		"rest --per-minute=-1":          "--per-minute must be 0 to 60000",
+		"rest --listen=nowhere":         "--listen:",
+		"rest --manifest":               "--manifest needs --url",
+		"sms --manifest --url=http://s": "--manifest needs --deliver-to",
 	} {
 		command := newRootCommand()
 		command.SetArgs(append([]string{"simulate"}, strings.Fields(arguments)...))
@@ -384,7 +386,7 @@ func TestTheManifestAlone(t *testing.T) {
 	var out output
 	command := newRootCommand()
 	command.SetOut(&out)
-	command.SetArgs([]string{"simulate", "sms", "--manifest", "--namespace=depok", "--channel=text", "--deliver-to=https://hooks.example/sms"})
+	command.SetArgs([]string{"simulate", "sms", "--manifest", "--namespace=depok", "--channel=text", "--url=http://twilio.example", "--deliver-to=https://hooks.example/sms"})
 	if err := command.ExecuteContext(t.Context()); err != nil {
 		t.Fatal(err)
 	}
