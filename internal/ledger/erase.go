@@ -215,7 +215,7 @@ func (t *transaction) eraseCasesOf(ctx context.Context, pseudonyms [][]byte) (mo
 
 // eraseIn takes from the cases what is to be erased there, and says from how many something was.
 func (t *transaction) eraseIn(ctx context.Context, rows []store.Case) (changed int, err error) {
-	for some := range together(rows, eventsOf) {
+	for some := range store.Portions(rows, store.EventsOf) {
 		n, err := t.eraseSomeIn(ctx, some)
 		if err != nil {
 			return 0, err

@@ -153,7 +153,7 @@ func (t *transaction) expire(ctx context.Context, limit int) (more bool, err err
 
 // clear takes content from all events of the cases. What was judged by it stays as it is.
 func (t *transaction) clear(ctx context.Context, cases []store.Case, content store.Content) error {
-	for some := range together(cases, eventsOf) {
+	for some := range store.Portions(cases, store.EventsOf) {
 		if err := t.clearSome(ctx, some, content); err != nil {
 			return err
 		}

@@ -146,7 +146,7 @@ func (t *transaction) recall(ctx context.Context, k *talk, keys []complaint.Case
 		}
 		return (*row).Events
 	}
-	for some := range together(rows, heard) {
+	for some := range store.Portions(rows, heard) {
 		events, err := t.tx.Events(ctx, keys[:len(some)])
 		if err != nil {
 			return err

@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"iter"
 	"slices"
 	"time"
 
@@ -229,33 +228,6 @@ type touched struct {
 	fresh  map[string]bool
 }
 
-// maxHeard is how many events a transaction has of stored cases at once: as many as one case may have, with which
-// somebody could fill many.
-const maxHeard = maxCaseEvents
-
-// together are the cases in parts of which the events are read at once: at most maxHeard, or one case. events is how many
-// a case has.
-func together[C any](cases []C, events func(*C) int) iter.Seq[[]C] {
-	return func(yield func([]C) bool) {
-		sum, first := 0, 0
-		for i := range cases {
-			n := events(&cases[i])
-			if sum+n > maxHeard && i > first {
-				if !yield(cases[first:i]) {
-					return
-				}
-				sum, first = 0, i
-			}
-			sum += n
-		}
-		if first < len(cases) {
-			yield(cases[first:])
-		}
-	}
-}
-
-func eventsOf(row *store.Case) int { return row.Events }
-
 // stored is how many events the case has that are to be read.
 func (c *touched) stored() int {
 	if c.row == nil {
@@ -267,7 +239,7 @@ func (c *touched) stored() int {
 // judge judges the cases and writes them.
 func (t *transaction) judge(ctx context.Context, cases []*touched) error {
 	var opened []*caseState
-	for some := range together(cases, func(c **touched) int { return (*c).stored() }) {
+	for some := range store.Portions(cases, func(c **touched) int { return (*c).stored() }) {
 		found, err := t.judgeSome(ctx, some)
 		if err != nil {
 			return err

@@ -102,16 +102,8 @@ func (v *verification) cases(ctx context.Context, progress func(int)) error {
 		if err != nil {
 			return err
 		}
-		keys := make([]complaint.CaseKey, len(rows))
-		for i := range rows {
-			keys[i] = rows[i].CaseKey
-		}
-		events, err := v.reader.Events(ctx, keys)
-		if err != nil {
-			return err
-		}
-		for i := range rows {
-			if err := v.one(&rows[i], events[i]); err != nil {
+		for some := range store.Portions(rows, store.EventsOf) {
+			if err := v.some(ctx, some); err != nil {
 				return err
 			}
 		}
@@ -123,6 +115,23 @@ func (v *verification) cases(ctx context.Context, progress func(int)) error {
 		}
 		query.After = next
 	}
+}
+
+func (v *verification) some(ctx context.Context, rows []store.Case) error {
+	keys := make([]complaint.CaseKey, len(rows))
+	for i := range rows {
+		keys[i] = rows[i].CaseKey
+	}
+	events, err := v.reader.Events(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		if err := v.one(&rows[i], events[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (v *verification) one(row *store.Case, events []store.Event) error {

@@ -16,11 +16,8 @@ import (
 	"github.com/tanggap/tanggap/internal/ledger/store"
 )
 
-const (
-	// pageCases is how many cases are read at once, and pageEvents about how many events.
-	pageCases  = 500
-	pageEvents = 4000
-)
+// pageCases is how many cases are read at once.
+const pageCases = 500
 
 // Export writes everything that the storage holds, as one snapshot, of which it has a few cases in memory
 // at a time. A ledger may use the storage meanwhile; what it stores later is not in the export. progress,
@@ -177,12 +174,10 @@ func (w *writer) cases(ctx context.Context, r store.Reader, progress func(int)) 
 		if err != nil {
 			return err
 		}
-		for len(rows) > 0 {
-			n := portion(rows)
-			if err := w.portion(ctx, r, rows[:n]); err != nil {
+		for some := range store.Portions(rows, store.EventsOf) {
+			if err := w.portion(ctx, r, some); err != nil {
 				return err
 			}
-			rows = rows[n:]
 			if progress != nil {
 				progress(w.totals.Cases)
 			}
@@ -192,17 +187,6 @@ func (w *writer) cases(ctx context.Context, r store.Reader, progress func(int)) 
 		}
 		query.After = next
 	}
-}
-
-// portion is how many of the cases, one at least, have no more events together than are read at once.
-func portion(rows []store.Case) int {
-	events := rows[0].Events
-	for n := 1; n < len(rows); n++ {
-		if events += rows[n].Events; events > pageEvents {
-			return n
-		}
-	}
-	return len(rows)
 }
 
 func (w *writer) portion(ctx context.Context, r store.Reader, rows []store.Case) error {
