@@ -17,29 +17,6 @@ func body(object string, entry Object) []byte {
 	return whatsapp.Escape(encoded)
 }
 
-// Batch is one delivery of what several say; they are about one object.
-func Batch(deliveries ...[]byte) []byte {
-	var whole struct {
-		Object string `json:"object"`
-		Entry  []any  `json:"entry"`
-	}
-	for _, delivery := range deliveries {
-		var one struct {
-			Object string `json:"object"`
-			Entry  []any  `json:"entry"`
-		}
-		if err := json.Unmarshal(delivery, &one); err != nil {
-			panic(err) // the deliveries are those of this package
-		}
-		whole.Object, whole.Entry = one.Object, append(whole.Entry, one.Entry...)
-	}
-	encoded, err := json.Marshal(whole)
-	if err != nil {
-		panic(err) // as they were read
-	}
-	return whatsapp.Escape(encoded)
-}
-
 // Sign is the value of X-Hub-Signature-256.
 func Sign(secret string, body []byte) string { return whatsapp.Sign(secret, body) }
 

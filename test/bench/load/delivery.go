@@ -39,9 +39,6 @@ func NewDeliveries(prefix, header, secret string) *Deliveries {
 	return &Deliveries{prefix: prefix, header: header, secret: []byte(secret)}
 }
 
-// Made is how many there were.
-func (d *Deliveries) Made() int64 { return d.serial.Load() }
-
 // Source is a Source of its own.
 func (d *Deliveries) Source() Source {
 	mac := hmac.New(sha256.New, d.secret)
