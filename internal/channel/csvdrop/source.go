@@ -76,8 +76,9 @@ type Source struct {
 func New(config Config) (*Source, error) {
 	files := config.Files
 	s := &Source{
-		config: config, pattern: defaultPattern, settleTime: defaultSettleTime, interval: defaultInterval,
-		maxBytes: defaultMaxFileBytes, comma: ',', seen: map[string]*sighting{}, read: map[digest]bool{},
+		config: config, pattern: defaultPattern,
+		settleTime: channel.Duration(files.SettleTime, defaultSettleTime), interval: channel.Duration(files.Interval, defaultInterval),
+		maxBytes: int64(channel.Number(files.MaxFileBytes, defaultMaxFileBytes)), comma: ',', seen: map[string]*sighting{}, read: map[digest]bool{},
 	}
 	if files.Pattern != "" {
 		s.pattern = files.Pattern
@@ -87,15 +88,6 @@ func New(config Config) (*Source, error) {
 		if files.MarkerSuffix != "" {
 			s.marker = files.MarkerSuffix
 		}
-	}
-	if files.SettleTime != nil {
-		s.settleTime = files.SettleTime.Duration
-	}
-	if files.Interval != nil {
-		s.interval = files.Interval.Duration
-	}
-	if files.MaxFileBytes != nil {
-		s.maxBytes = int64(*files.MaxFileBytes)
 	}
 	switch files.Delimiter {
 	case v1alpha1.CSVSemicolon:

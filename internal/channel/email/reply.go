@@ -49,10 +49,7 @@ func newSender(spec *v1alpha1.EmailReply, roots *x509.CertPool) *sender {
 	if o.startTLS {
 		port = submissionPort
 	}
-	if spec.Port != nil {
-		port = int(*spec.Port)
-	}
-	o.server = net.JoinHostPort(spec.Host, strconv.Itoa(port))
+	o.server = net.JoinHostPort(spec.Host, strconv.Itoa(channel.Number(spec.Port, port)))
 	return o
 }
 

@@ -15,8 +15,6 @@ import (
 	"strconv"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/fetch"
@@ -58,7 +56,7 @@ func (t Type) Open(settings channel.Settings) (channel.Source, error) {
 		tls:       &tls.Config{ServerName: spec.Host, MinVersion: tls.VersionTLS12},
 		mailboxes: spec.Mailboxes, sent: spec.SentMailbox,
 		translator: translator{channel: settings.Channel, domains: spec.Staff.Domains, addresses: spec.Staff.Addresses, server: spec.AuthservID},
-		interval:   defaultInterval, lookback: defaultLookback, maxPages: defaultMaxPages, maxMessage: defaultMaxMessageBytes,
+		interval:   defaultInterval, lookback: defaultLookback, maxPages: defaultMaxPages,
 		woken: make(chan struct{}, 1), silence: silence,
 		now: settings.Now, logger: settings.Logger,
 	}
@@ -89,24 +87,17 @@ func (s *source) configure(spec *v1alpha1.EmailSource) {
 	if s.startTLS {
 		port = startTLSPort
 	}
-	if spec.Port != nil {
-		port = int(*spec.Port)
-	}
-	s.server = net.JoinHostPort(spec.Host, strconv.Itoa(port))
+	s.server = net.JoinHostPort(spec.Host, strconv.Itoa(channel.Number(spec.Port, port)))
 	if len(s.mailboxes) == 0 {
 		s.mailboxes = []string{"INBOX"}
 	}
 	if spec.CaseTokenPrefix != "" {
 		s.translator.token = regexp.MustCompile(`(?i)\[#` + regexp.QuoteMeta(spec.CaseTokenPrefix) + `[A-Za-z0-9-]{1,64}\]`)
 	}
-	if spec.MaxMessageBytes != nil {
-		s.maxMessage = int64(*spec.MaxMessageBytes)
-	}
+	s.maxMessage = int64(channel.Number(spec.MaxMessageBytes, defaultMaxMessageBytes))
 	if p := spec.Polling; p != nil {
-		s.interval, s.lookback = duration(p.Interval, s.interval), duration(p.Lookback, s.lookback)
-		if p.MaxPages != nil {
-			s.maxPages = int(*p.MaxPages)
-		}
+		s.interval, s.lookback = channel.Duration(p.Interval, s.interval), channel.Duration(p.Lookback, s.lookback)
+		s.maxPages = channel.Number(p.MaxPages, s.maxPages)
 	}
 }
 
@@ -193,13 +184,6 @@ func (s *source) drop() {
 		s.session.close()
 		s.session = nil
 	}
-}
-
-func duration(d *metav1.Duration, fallback time.Duration) time.Duration {
-	if d == nil {
-		return fallback
-	}
-	return d.Duration
 }
 
 var (

@@ -53,23 +53,12 @@ func openDatabase(spec *v1alpha1.Emergency112Source, read reader, settings chann
 	read.name = columnName
 	d := &database{
 		reader: read, columns: from.Columns, view: strings.Split(from.View, "."), updatedAt: defaultUpdatedAt,
-		interval: defaultInterval, overlap: defaultOverlap, lookback: defaultLookback, timeout: defaultTimeout,
+		interval: channel.Duration(from.Interval, defaultInterval), overlap: channel.Duration(from.Overlap, defaultOverlap),
+		lookback: channel.Duration(from.Lookback, defaultLookback), timeout: channel.Duration(from.Timeout, defaultTimeout),
 		now: settings.Now, logger: settings.Logger,
 	}
 	if from.UpdatedAt != "" {
 		d.updatedAt = string(from.UpdatedAt)
-	}
-	if from.Interval != nil {
-		d.interval = from.Interval.Duration
-	}
-	if from.Overlap != nil {
-		d.overlap = from.Overlap.Duration
-	}
-	if from.Lookback != nil {
-		d.lookback = from.Lookback.Duration
-	}
-	if from.Timeout != nil {
-		d.timeout = from.Timeout.Duration
 	}
 	meaning, err := json.Marshal([]any{spec.CountCallTypes, spec.AnsweredBy, from.View, from.Columns, from.UpdatedAt, zoneName(settings.AssumeTimeZone)})
 	if err != nil {

@@ -51,16 +51,10 @@ func openEndpoint(spec *v1alpha1.Emergency112Webhook, read reader, settings chan
 		return nil, err
 	}
 	read.name = memberName
-	e := &endpoint{reader: read, verifier: verifier, usualDelay: defaultUsualDelay}
-	if spec.UsualDelay != nil {
-		e.usualDelay = spec.UsualDelay.Duration
-	}
-	perSecond := defaultRequestsPerSecond
-	if spec.RequestsPerSecond != nil {
-		perSecond = int(*spec.RequestsPerSecond)
-	}
-	e.Endpoint = push.NewEndpoint(maxBodyBytes, perSecond, settings.Now)
-	return e, nil
+	return &endpoint{
+		reader: read, verifier: verifier, usualDelay: channel.Duration(spec.UsualDelay, defaultUsualDelay),
+		Endpoint: push.NewEndpoint(maxBodyBytes, channel.Number(spec.RequestsPerSecond, defaultRequestsPerSecond), settings.Now),
+	}, nil
 }
 
 func openFiles(spec *v1alpha1.Emergency112Source, read reader, settings channel.Settings) (channel.Source, error) {

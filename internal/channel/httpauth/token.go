@@ -109,10 +109,7 @@ func newLogin(env *expr.Env, read *reader, spec *v1alpha1.LoginAuth, options Opt
 	if err != nil {
 		return nil, &channel.Error{Reason: ledgerapi.ReasonInternal, Message: "the credentials cannot be written as JSON"}
 	}
-	lifetime := defaultLifetime
-	if spec.Lifetime != nil {
-		lifetime = spec.Lifetime.Duration
-	}
+	lifetime := channel.Duration(spec.Lifetime, defaultLifetime)
 	return func(ctx context.Context) (string, time.Duration, error) {
 		answer, err := options.Client.Do(ctx, fetch.Request{
 			Method: http.MethodPost,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
+	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/push"
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
@@ -36,7 +37,7 @@ type translator struct {
 }
 
 func newTranslator(spec *v1alpha1.MetaSource) translator {
-	t := translator{window: duration(spec.CaseWindow, defaultCaseWindow)}
+	t := translator{window: channel.Duration(spec.CaseWindow, defaultCaseWindow)}
 	for _, id := range []v1alpha1.MetaID{spec.PageID, spec.InstagramAccountID} {
 		if id != "" {
 			t.accounts = append(t.accounts, string(id))

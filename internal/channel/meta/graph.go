@@ -36,8 +36,8 @@ func newGraph(spec *v1alpha1.MetaSource, reconcile *v1alpha1.MetaReconcile, sett
 		return nil, err
 	}
 	config := fetch.Config{
-		Transport: &quota{next: transport, now: settings.Now}, Timeout: duration(reconcile.Timeout, 0),
-		RequestsPerMinute: number(reconcile.RequestsPerMinute, 0), Authorizer: fetch.Bearer(token),
+		Transport: &quota{next: transport, now: settings.Now}, Timeout: channel.Duration(reconcile.Timeout, 0),
+		RequestsPerMinute: channel.Number(reconcile.RequestsPerMinute, 0), Authorizer: fetch.Bearer(token),
 		Now: settings.Now, After: settings.After,
 	}
 	g := &graph{base: base}

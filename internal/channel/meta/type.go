@@ -11,8 +11,6 @@ import (
 	"net/url"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/push"
@@ -66,14 +64,14 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 	}
 	s := &source{
 		graph: g, signature: signature, tokens: tokens,
-		endpoint:   push.NewEndpoint(int64(number(spec.MaxBodyBytes, defaultMaxBodyBytes)), number(spec.RequestsPerSecond, defaultRequestsPerSecond), settings.Now),
+		endpoint:   push.NewEndpoint(channel.Number(spec.MaxBodyBytes, defaultMaxBodyBytes), channel.Number(spec.RequestsPerSecond, defaultRequestsPerSecond), settings.Now),
 		translator: newTranslator(spec),
 		app:        string(spec.AppID), page: string(spec.PageID), instagram: string(spec.InstagramAccountID),
-		usualDelay: duration(spec.UsualDelay, defaultUsualDelay),
-		interval:   duration(reconcile.Interval, defaultInterval),
-		overlap:    duration(reconcile.Overlap, defaultOverlap),
-		lookback:   duration(reconcile.Lookback, defaultLookback),
-		maxPages:   number(reconcile.MaxPages, defaultMaxPages),
+		usualDelay: channel.Duration(spec.UsualDelay, defaultUsualDelay),
+		interval:   channel.Duration(reconcile.Interval, defaultInterval),
+		overlap:    channel.Duration(reconcile.Overlap, defaultOverlap),
+		lookback:   channel.Duration(reconcile.Lookback, defaultLookback),
+		maxPages:   channel.Number(reconcile.MaxPages, defaultMaxPages),
 		now:        settings.Now,
 		logger:     settings.Logger,
 	}
@@ -94,20 +92,6 @@ func baseURL(spec *v1alpha1.MetaSource) (*url.URL, error) {
 		return nil, field.Errorf("meta.url", "must be an absolute URL")
 	}
 	return base.JoinPath(version), nil
-}
-
-func duration(d *metav1.Duration, fallback time.Duration) time.Duration {
-	if d == nil {
-		return fallback
-	}
-	return d.Duration
-}
-
-func number(n *int32, fallback int) int {
-	if n == nil {
-		return fallback
-	}
-	return int(*n)
 }
 
 // Handler implements channel.Pusher.

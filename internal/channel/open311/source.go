@@ -10,8 +10,6 @@ import (
 	"net/url"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/fetch"
@@ -51,36 +49,30 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &source{
+	return &source{
 		server: server{
 			client: client, base: base, xml: spec.Format == "XML", jurisdiction: spec.JurisdictionID, key: key, maxRows: defaultMaxRows,
 		},
 		translator: translator{zone: settings.AssumeTimeZone, notesAnswer: spec.StatusNotesAreAnswers == nil || *spec.StatusNotesAreAnswers},
-		interval:   duration(polling.Interval, defaultInterval),
-		overlap:    duration(polling.Overlap, defaultOverlap),
-		lookback:   duration(polling.Lookback, defaultLookback),
-		recheck:    duration(spec.RecheckInterval, defaultRecheck),
-		maxPages:   defaultMaxPages,
+		interval:   channel.Duration(polling.Interval, defaultInterval),
+		overlap:    channel.Duration(polling.Overlap, defaultOverlap),
+		lookback:   channel.Duration(polling.Lookback, defaultLookback),
+		recheck:    channel.Duration(spec.RecheckInterval, defaultRecheck),
+		maxPages:   channel.Number(polling.MaxPages, defaultMaxPages),
 		now:        settings.Now,
 		logger:     settings.Logger,
 		seen:       map[requestHash][32]byte{},
-	}
-	if polling.MaxPages != nil {
-		s.maxPages = int(*polling.MaxPages)
-	}
-	return s, nil
+	}, nil
 }
 
 // newClient makes the client, and reads the api_key if the specification has one.
 func newClient(spec *v1alpha1.Open311Source, polling v1alpha1.Polling, settings channel.Settings) (client *fetch.Client, key string, err error) {
 	config := fetch.Config{
-		Transport: settings.Transport,
-		Timeout:   duration(polling.Timeout, 0),
-		Now:       settings.Now,
-		After:     settings.After,
-	}
-	if polling.RequestsPerMinute != nil {
-		config.RequestsPerMinute = int(*polling.RequestsPerMinute)
+		Transport:         settings.Transport,
+		Timeout:           channel.Duration(polling.Timeout, 0),
+		RequestsPerMinute: channel.Number(polling.RequestsPerMinute, 0),
+		Now:               settings.Now,
+		After:             settings.After,
 	}
 	if ref := spec.CASecretRef; ref != nil {
 		if config.CA, err = settings.Credential(*ref); err != nil {
@@ -156,13 +148,6 @@ func (s *source) advise(sink channel.Sink) {
 	if s.blind {
 		sink.Problem(ledgerapi.ReasonInvalidResponse, "the server does not heed service_request_id; what happens to older requests cannot be read", 0)
 	}
-}
-
-func duration(d *metav1.Duration, fallback time.Duration) time.Duration {
-	if d == nil {
-		return fallback
-	}
-	return d.Duration
 }
 
 var (

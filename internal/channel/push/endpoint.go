@@ -34,9 +34,9 @@ type Endpoint struct {
 }
 
 // NewEndpoint takes deliveries of at most maxBody bytes, perSecond of them in a second.
-func NewEndpoint(maxBody int64, perSecond int, now func() time.Time) *Endpoint {
+func NewEndpoint(maxBody, perSecond int, now func() time.Time) *Endpoint {
 	// A second's worth at once: senders that were held up deliver in bursts.
-	return &Endpoint{limiter: rate.NewLimiter(rate.Limit(perSecond), perSecond), maxBody: maxBody, perSecond: perSecond, now: now}
+	return &Endpoint{limiter: rate.NewLimiter(rate.Limit(perSecond), perSecond), maxBody: int64(maxBody), perSecond: perSecond, now: now}
 }
 
 // PerSecond is how many deliveries are taken in a second.

@@ -29,16 +29,13 @@ type segment struct{ literal, name string }
 
 // NewHMAC reads the secrets of a verifier.
 func NewHMAC(spec *v1alpha1.HMACVerification, credential Credential, now func() time.Time) (*HMAC, error) {
-	v := &HMAC{spec: *spec, template: segments(spec.SignedContent), window: Window{Tolerance: DefaultTolerance, Now: now}}
+	v := &HMAC{spec: *spec, template: segments(spec.SignedContent), window: Window{Tolerance: channel.Duration(spec.Tolerance, DefaultTolerance), Now: now}}
 	algorithm := sha256.New
 	switch spec.Algorithm {
 	case "SHA512":
 		algorithm = sha512.New
 	case "SHA1":
 		algorithm = sha1.New
-	}
-	if spec.Tolerance != nil {
-		v.window.Tolerance = spec.Tolerance.Duration
 	}
 	for _, ref := range spec.SecretRefs {
 		secret, err := credential(ref)

@@ -17,17 +17,8 @@ const (
 
 // Limited is an endpoint within limits, and how late deliveries usually are.
 func Limited(limits *v1alpha1.DeliveryLimits, now func() time.Time) (*Endpoint, time.Duration) {
-	maxBody, perSecond, delay := int64(defaultMaxBodyBytes), defaultRequestsPerSecond, defaultUsualDelay
-	if limits.MaxBodyBytes != nil {
-		maxBody = int64(*limits.MaxBodyBytes)
-	}
-	if limits.RequestsPerSecond != nil {
-		perSecond = int(*limits.RequestsPerSecond)
-	}
-	if limits.UsualDelay != nil {
-		delay = limits.UsualDelay.Duration
-	}
-	return NewEndpoint(maxBody, perSecond, now), delay
+	return NewEndpoint(channel.Number(limits.MaxBodyBytes, defaultMaxBodyBytes), channel.Number(limits.RequestsPerSecond, defaultRequestsPerSecond), now),
+		channel.Duration(limits.UsualDelay, defaultUsualDelay)
 }
 
 // HeaderToken verifies a sender by a secret that it shows in a header as it is.

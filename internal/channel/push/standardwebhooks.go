@@ -37,10 +37,7 @@ type standardWebhooks struct {
 
 // NewStandardWebhooks reads the secrets and public keys of a verifier.
 func NewStandardWebhooks(spec *v1alpha1.StandardWebhooksVerification, credential Credential, now func() time.Time) (Verifier, error) {
-	v := &standardWebhooks{window: Window{Tolerance: DefaultTolerance, Now: now}}
-	if spec.Tolerance != nil {
-		v.window.Tolerance = spec.Tolerance.Duration
-	}
+	v := &standardWebhooks{window: Window{Tolerance: channel.Duration(spec.Tolerance, DefaultTolerance), Now: now}}
 	for _, ref := range spec.SecretRefs {
 		value, err := credential(ref)
 		if err != nil {

@@ -123,27 +123,15 @@ type timing struct {
 }
 
 func timingOf(spec *v1alpha1.Polling) timing {
-	t := timing{interval: defaultInterval, overlap: defaultOverlap, lookback: defaultLookback, maxPages: defaultMaxPages}
 	if spec == nil {
-		return t
+		spec = &v1alpha1.Polling{}
 	}
-	if spec.Interval != nil {
-		t.interval = spec.Interval.Duration
+	return timing{
+		interval:          channel.Duration(spec.Interval, defaultInterval),
+		overlap:           channel.Duration(spec.Overlap, defaultOverlap),
+		lookback:          channel.Duration(spec.Lookback, defaultLookback),
+		timeout:           channel.Duration(spec.Timeout, 0),
+		requestsPerMinute: channel.Number(spec.RequestsPerMinute, 0),
+		maxPages:          channel.Number(spec.MaxPages, defaultMaxPages),
 	}
-	if spec.Overlap != nil {
-		t.overlap = spec.Overlap.Duration
-	}
-	if spec.Lookback != nil {
-		t.lookback = spec.Lookback.Duration
-	}
-	if spec.Timeout != nil {
-		t.timeout = spec.Timeout.Duration
-	}
-	if spec.RequestsPerMinute != nil {
-		t.requestsPerMinute = int(*spec.RequestsPerMinute)
-	}
-	if spec.MaxPages != nil {
-		t.maxPages = int(*spec.MaxPages)
-	}
-	return t
 }

@@ -16,8 +16,6 @@ import (
 	"strings"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/fetch"
@@ -67,10 +65,12 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 		return nil, err
 	}
 	s := &source{
-		signature: signature, usualDelay: defaultUsualDelay, woken: make(chan struct{}, 1), logger: settings.Logger,
+		signature:  signature,
+		endpoint:   push.NewEndpoint(channel.Number(spec.MaxBodyBytes, defaultMaxBodyBytes), channel.Number(spec.RequestsPerSecond, defaultRequestsPerSecond), settings.Now),
+		usualDelay: channel.Duration(spec.UsualDelay, defaultUsualDelay), woken: make(chan struct{}, 1), logger: settings.Logger,
 		translator: translator{
 			channel: settings.Channel, account: string(account), numbers: map[string]bool{}, optOut: map[string]bool{},
-			window: defaultCaseWindow, now: settings.Now,
+			window: channel.Duration(spec.CaseWindow, defaultCaseWindow), now: settings.Now,
 		},
 	}
 	for _, number := range spec.Numbers {
@@ -83,20 +83,6 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 	for _, word := range words {
 		s.translator.optOut[strings.ToUpper(word)] = true
 	}
-	if spec.CaseWindow != nil {
-		s.translator.window = spec.CaseWindow.Duration
-	}
-	if spec.UsualDelay != nil {
-		s.usualDelay = spec.UsualDelay.Duration
-	}
-	maxBody, perSecond := int64(defaultMaxBodyBytes), defaultRequestsPerSecond
-	if spec.MaxBodyBytes != nil {
-		maxBody = int64(*spec.MaxBodyBytes)
-	}
-	if spec.RequestsPerSecond != nil {
-		perSecond = int(*spec.RequestsPerSecond)
-	}
-	s.endpoint = push.NewEndpoint(maxBody, perSecond, settings.Now)
 	return s, s.reconcile(spec.Reconcile, settings)
 }
 
@@ -117,22 +103,12 @@ func (s *source) reconcile(spec *v1alpha1.SMSReconcile, settings channel.Setting
 		base.Path = "/" // so that a link to a path of its own compares equal
 	}
 	s.list = base.JoinPath("2010-04-01", "Accounts", s.translator.account, "Messages.json")
-	s.interval, s.lookback = duration(r.Interval, defaultInterval), duration(r.Lookback, defaultLookback)
-	config := fetch.Config{
-		Transport: settings.Transport, Authorizer: &basic{account: s.translator.account, tokens: s.signature.tokens}, Now: settings.Now, After: settings.After,
-	}
-	if r.RequestsPerMinute != nil {
-		config.RequestsPerMinute = int(*r.RequestsPerMinute)
-	}
-	s.client, err = fetch.New(config)
+	s.interval, s.lookback = channel.Duration(r.Interval, defaultInterval), channel.Duration(r.Lookback, defaultLookback)
+	s.client, err = fetch.New(fetch.Config{
+		Transport: settings.Transport, Authorizer: &basic{account: s.translator.account, tokens: s.signature.tokens},
+		RequestsPerMinute: channel.Number(r.RequestsPerMinute, 0), Now: settings.Now, After: settings.After,
+	})
 	return err
-}
-
-func duration(d *metav1.Duration, fallback time.Duration) time.Duration {
-	if d == nil {
-		return fallback
-	}
-	return d.Duration
 }
 
 // source is one channel's endpoint and list.

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/fetch"
@@ -62,27 +60,21 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 	if spec.Polling != nil {
 		polling = *spec.Polling
 	}
-	config := fetch.Config{
-		Transport: &patience{next: settings.Transport}, Timeout: duration(polling.Timeout, 0), Now: settings.Now, After: settings.After,
-	}
-	if polling.RequestsPerMinute != nil {
-		config.RequestsPerMinute = int(*polling.RequestsPerMinute)
-	}
-	client, err := fetch.New(config)
+	client, err := fetch.New(fetch.Config{
+		Transport: &patience{next: settings.Transport}, Timeout: channel.Duration(polling.Timeout, 0),
+		RequestsPerMinute: channel.Number(polling.RequestsPerMinute, 0), Now: settings.Now, After: settings.After,
+	})
 	if err != nil {
 		return nil, err
 	}
 	bot, _, _ := strings.Cut(token, ":")
 	s := &source{
 		client: client, endpoint: base.JoinPath("bot"+token, "getUpdates"), sendMessage: base.JoinPath("bot"+token, "sendMessage"), bot: bot,
-		translator: translator{staffGroup: spec.StaffGroupID, window: duration(spec.CaseWindow, defaultWindow)},
-		interval:   duration(polling.Interval, defaultInterval),
-		maxPages:   defaultMaxPages,
+		translator: translator{staffGroup: spec.StaffGroupID, window: channel.Duration(spec.CaseWindow, defaultWindow)},
+		interval:   channel.Duration(polling.Interval, defaultInterval),
+		maxPages:   channel.Number(polling.MaxPages, defaultMaxPages),
 		now:        settings.Now,
 		logger:     settings.Logger,
-	}
-	if polling.MaxPages != nil {
-		s.maxPages = int(*polling.MaxPages)
 	}
 	if spec.Webhook != nil {
 		return s.deliveredTo(spec.Webhook, settings)
@@ -124,13 +116,6 @@ type cursor struct {
 // open reads a saved cursor, or begins with what Telegram has.
 func (s *source) open(saved json.RawMessage) cursor {
 	return channel.OpenCursor(saved, cursor{Bot: s.bot}, func(c *cursor) string { return c.Bot }, s.logger)
-}
-
-func duration(d *metav1.Duration, fallback time.Duration) time.Duration {
-	if d == nil {
-		return fallback
-	}
-	return d.Duration
 }
 
 var (

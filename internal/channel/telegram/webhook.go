@@ -48,7 +48,7 @@ func (s *source) deliveredTo(spec *v1alpha1.TelegramWebhook, settings channel.Se
 			return nil, push.Unusable(ref, "holds no secret token as Telegram takes it: 1 to 256 letters, digits, _ and -")
 		}
 	}
-	w := &webhook{source: s, tokens: tokens, info: s.endpoint.JoinPath("..", "getWebhookInfo"), checkInterval: duration(spec.CheckInterval, defaultCheckInterval)}
+	w := &webhook{source: s, tokens: tokens, info: s.endpoint.JoinPath("..", "getWebhookInfo"), checkInterval: channel.Duration(spec.CheckInterval, defaultCheckInterval)}
 	w.endpoint, w.usualDelay = push.Limited(&spec.DeliveryLimits, settings.Now)
 	return w, nil
 }

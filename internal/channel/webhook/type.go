@@ -58,23 +58,12 @@ func (t *Type) Open(settings channel.Settings) (channel.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &source{
+	return &source{
 		mapping:    compiled,
 		verifier:   verifier,
-		usualDelay: defaultUsualDelay,
-	}
-	maxBody, perSecond := int64(defaultMaxBodyBytes), defaultRequestsPerSecond
-	if spec.MaxBodyBytes != nil {
-		maxBody = int64(*spec.MaxBodyBytes)
-	}
-	if spec.RequestsPerSecond != nil {
-		perSecond = int(*spec.RequestsPerSecond)
-	}
-	if spec.UsualDelay != nil {
-		s.usualDelay = spec.UsualDelay.Duration
-	}
-	s.endpoint = push.NewEndpoint(maxBody, perSecond, settings.Now)
-	return s, nil
+		endpoint:   push.NewEndpoint(channel.Number(spec.MaxBodyBytes, defaultMaxBodyBytes), channel.Number(spec.RequestsPerSecond, defaultRequestsPerSecond), settings.Now),
+		usualDelay: channel.Duration(spec.UsualDelay, defaultUsualDelay),
+	}, nil
 }
 
 // source is one channel's endpoint. It implements channel.Pusher.

@@ -46,26 +46,13 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 		return nil, err
 	}
 	s := &source{
-		signature: signature, tokens: tokens, usualDelay: defaultUsualDelay,
-		translator: translator{channel: settings.Channel, numbers: map[string]bool{}, window: defaultCaseWindow},
+		signature: signature, tokens: tokens, usualDelay: channel.Duration(spec.UsualDelay, defaultUsualDelay),
+		endpoint:   push.NewEndpoint(channel.Number(spec.MaxBodyBytes, defaultMaxBodyBytes), channel.Number(spec.RequestsPerSecond, defaultRequestsPerSecond), settings.Now),
+		translator: translator{channel: settings.Channel, numbers: map[string]bool{}, window: channel.Duration(spec.CaseWindow, defaultCaseWindow)},
 	}
 	for _, id := range spec.PhoneNumberIDs {
 		s.translator.numbers[string(id)] = true
 	}
-	if spec.CaseWindow != nil {
-		s.translator.window = spec.CaseWindow.Duration
-	}
-	if spec.UsualDelay != nil {
-		s.usualDelay = spec.UsualDelay.Duration
-	}
-	maxBody, perSecond := int64(defaultMaxBodyBytes), defaultRequestsPerSecond
-	if spec.MaxBodyBytes != nil {
-		maxBody = int64(*spec.MaxBodyBytes)
-	}
-	if spec.RequestsPerSecond != nil {
-		perSecond = int(*spec.RequestsPerSecond)
-	}
-	s.endpoint = push.NewEndpoint(maxBody, perSecond, settings.Now)
 	if spec.Reply != nil {
 		if s.sender, err = newSender(spec.Reply, spec.AppSecretSecretRefs, settings); err != nil {
 			return nil, err

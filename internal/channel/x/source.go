@@ -11,8 +11,6 @@ import (
 	"net/url"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/fetch"
@@ -60,34 +58,28 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 	if spec.Polling != nil {
 		polling = *spec.Polling
 	}
-	config := fetch.Config{
-		Transport:  &quota{next: settings.Transport, now: settings.Now, spent: map[string]time.Time{}},
-		Timeout:    duration(polling.Timeout, 0),
-		Authorizer: fetch.Bearer(token),
-		Now:        settings.Now,
-		After:      settings.After,
-	}
-	if polling.RequestsPerMinute != nil {
-		config.RequestsPerMinute = int(*polling.RequestsPerMinute)
-	}
-	client, err := fetch.New(config)
+	client, err := fetch.New(fetch.Config{
+		Transport:         &quota{next: settings.Transport, now: settings.Now, spent: map[string]time.Time{}},
+		Timeout:           channel.Duration(polling.Timeout, 0),
+		RequestsPerMinute: channel.Number(polling.RequestsPerMinute, 0),
+		Authorizer:        fetch.Bearer(token),
+		Now:               settings.Now,
+		After:             settings.After,
+	})
 	if err != nil {
 		return nil, err
 	}
 	s := &source{
 		client: client, base: base, account: account, agencies: []string{account},
-		interval: duration(polling.Interval, defaultInterval),
-		overlap:  duration(polling.Overlap, defaultOverlap),
-		lookback: duration(polling.Lookback, defaultLookback),
-		maxPages: defaultMaxPages,
+		interval: channel.Duration(polling.Interval, defaultInterval),
+		overlap:  channel.Duration(polling.Overlap, defaultOverlap),
+		lookback: channel.Duration(polling.Lookback, defaultLookback),
+		maxPages: channel.Number(polling.MaxPages, defaultMaxPages),
 		now:      settings.Now,
 		logger:   settings.Logger,
 	}
 	for _, agency := range spec.AgencyUserIDs {
 		s.agencies = append(s.agencies, string(agency))
-	}
-	if polling.MaxPages != nil {
-		s.maxPages = int(*polling.MaxPages)
 	}
 	if spec.Reply != nil {
 		if s.sender, err = newSender(spec.Reply, base, settings); err != nil {
@@ -145,13 +137,6 @@ func (s *source) Poll(ctx context.Context, saved json.RawMessage, sink channel.S
 		return err
 	}
 	return p.read(ctx, mentions, &p.cursor.Mentions, &p.cursor.Posts)
-}
-
-func duration(d *metav1.Duration, fallback time.Duration) time.Duration {
-	if d == nil {
-		return fallback
-	}
-	return d.Duration
 }
 
 var (

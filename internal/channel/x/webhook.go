@@ -55,7 +55,7 @@ func (s *source) deliveredTo(spec *v1alpha1.XWebhook, settings channel.Settings)
 	if err != nil {
 		return nil, err
 	}
-	w := &webhook{source: s, secret: secret, signature: signature, checkInterval: duration(spec.CheckInterval, defaultCheckInterval)}
+	w := &webhook{source: s, secret: secret, signature: signature, checkInterval: channel.Duration(spec.CheckInterval, defaultCheckInterval)}
 	w.endpoint, w.usualDelay = push.Limited(&spec.DeliveryLimits, settings.Now)
 	return w, nil
 }
