@@ -2,6 +2,8 @@
 package golden
 
 import (
+	"bytes"
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -28,6 +30,20 @@ func YAML(t *testing.T, name string, objects ...any) {
 		content = append(content, document...)
 	}
 	Text(t, name+".yaml", content)
+}
+
+// Lines compares values, each as JSON on a line of its own, with testdata/<name>.golden.ndjson.
+func Lines[T any](t *testing.T, name string, values []T) {
+	t.Helper()
+	var lines bytes.Buffer
+	encoder := json.NewEncoder(&lines)
+	encoder.SetEscapeHTML(false) // a person reads them
+	for _, value := range values {
+		if err := encoder.Encode(value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	Text(t, name+".golden.ndjson", lines.Bytes())
 }
 
 // Text compares content with testdata/<name>.

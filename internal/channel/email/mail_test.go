@@ -1,8 +1,6 @@
 package email
 
 import (
-	"bytes"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,18 +40,12 @@ func TestRecordedMessagesBecomeEvents(t *testing.T) {
 			if len(r.problems) > 0 {
 				t.Errorf("problems: %v", r.problems)
 			}
-			var out bytes.Buffer
-			encoder := json.NewEncoder(&out)
-			encoder.SetEscapeHTML(false)
 			for _, e := range r.events {
 				if err := e.Validate(); err != nil {
 					t.Error(err)
 				}
-				if err := encoder.Encode(e); err != nil {
-					t.Fatal(err)
-				}
 			}
-			golden.Text(t, name+".golden.ndjson", out.Bytes())
+			golden.Lines(t, name, r.events)
 		})
 	}
 }

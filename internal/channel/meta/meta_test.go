@@ -141,15 +141,7 @@ func TestRecordedPayloadsBecomeEvents(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := recorded(t, name)
 			c.deliver(body)
-			var out bytes.Buffer
-			encoder := json.NewEncoder(&out)
-			encoder.SetEscapeHTML(false)
-			for _, e := range c.ledger.Events() {
-				if err := encoder.Encode(e); err != nil {
-					t.Fatal(err)
-				}
-			}
-			golden.Text(t, name+".golden.ndjson", out.Bytes())
+			golden.Lines(t, name, c.ledger.Events())
 			if len(c.ledger.Events()) == 0 || len(c.ledger.Problems()) > 0 {
 				t.Errorf("%d events, problems: %v", len(c.ledger.Events()), c.ledger.Messages())
 			}

@@ -1,7 +1,6 @@
 package telegram
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -88,15 +87,7 @@ func TestDocumentedUpdatesBecomeEvents(t *testing.T) {
 	c := newCity(t, nil)
 	c.open(channeltest.Direct{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, "testdata/updates.json") })})
 	c.mustPoll()
-	var lines bytes.Buffer
-	encoder := json.NewEncoder(&lines)
-	encoder.SetEscapeHTML(false)
-	for _, e := range c.ledger.Events() {
-		if err := encoder.Encode(e); err != nil {
-			t.Fatal(err)
-		}
-	}
-	golden.Text(t, "events.golden.ndjson", lines.Bytes())
+	golden.Lines(t, "events", c.ledger.Events())
 	if diff := cmp.Diff(map[ledgerapi.Reason]int{ledgerapi.ReasonInvalidResponse: 1}, c.ledger.Problems()); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)
 	}

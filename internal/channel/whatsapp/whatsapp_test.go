@@ -136,16 +136,11 @@ func TestRecordedPayloadsBecomeEvents(t *testing.T) {
 			if code := r.post(body); code != http.StatusOK {
 				t.Fatalf("answered with %d", code)
 			}
-			var out bytes.Buffer
-			encoder := json.NewEncoder(&out)
-			encoder.SetEscapeHTML(false)
-			for _, e := range r.ledger.Events() {
-				e.Channel = "wa"
-				if err := encoder.Encode(e); err != nil {
-					t.Fatal(err)
-				}
+			events := r.ledger.Events()
+			for i := range events {
+				events[i].Channel = "wa"
 			}
-			golden.Text(t, name+".golden.ndjson", out.Bytes())
+			golden.Lines(t, name, events)
 			if problems := r.ledger.Problems(); len(problems) > 0 {
 				t.Errorf("problems: %v", r.ledger.Messages())
 			}

@@ -1,8 +1,6 @@
 package x
 
 import (
-	"bytes"
-	"encoding/json"
 	"net/http"
 	"os"
 	"path"
@@ -34,15 +32,7 @@ func TestDocumentedAnswersBecomeEvents(t *testing.T) {
 	if err := source.(channel.Poller).Poll(t.Context(), nil, ledger.Named("deputy-mayor-x")); err != nil {
 		t.Fatal(err)
 	}
-	var lines bytes.Buffer
-	encoder := json.NewEncoder(&lines)
-	encoder.SetEscapeHTML(false)
-	for _, e := range ledger.Events() {
-		if err := encoder.Encode(e); err != nil {
-			t.Fatal(err)
-		}
-	}
-	golden.Text(t, "events.golden.ndjson", lines.Bytes())
+	golden.Lines(t, "events", ledger.Events())
 	if diff := cmp.Diff(map[ledgerapi.Reason]int{ledgerapi.ReasonInvalidResponse: 1}, ledger.Problems()); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)
 	}

@@ -114,15 +114,7 @@ func TestDocumentedDeliveriesBecomeEvents(t *testing.T) {
 					t.Fatalf("answered with %d %s", answer.Code, answer.Body)
 				}
 			}
-			var lines bytes.Buffer
-			encoder := json.NewEncoder(&lines)
-			encoder.SetEscapeHTML(false)
-			for _, e := range h.ledger.Events() {
-				if err := encoder.Encode(e); err != nil {
-					t.Fatal(err)
-				}
-			}
-			golden.Text(t, name+".golden.ndjson", lines.Bytes())
+			golden.Lines(t, name, h.ledger.Events())
 			if len(h.ledger.Events()) == 0 || len(h.ledger.Problems()) > 0 {
 				t.Errorf("%d events, problems %v", len(h.ledger.Events()), h.ledger.Messages())
 			}
