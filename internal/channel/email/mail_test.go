@@ -1,13 +1,12 @@
 package email
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tanggap/tanggap/internal/channel/channeltest"
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/test/golden"
 )
@@ -19,17 +18,7 @@ func desk() *translator {
 
 func fixtures(t testing.TB) map[string][]byte {
 	t.Helper()
-	paths, err := filepath.Glob("testdata/*.eml")
-	if err != nil || len(paths) < 15 {
-		t.Fatalf("%d messages, error %v", len(paths), err)
-	}
-	all := map[string][]byte{}
-	for _, path := range paths {
-		if all[strings.TrimSuffix(filepath.Base(path), ".eml")], err = os.ReadFile(path); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return all
+	return channeltest.Payloads(t, "*.eml", 15)
 }
 
 func TestRecordedMessagesBecomeEvents(t *testing.T) {

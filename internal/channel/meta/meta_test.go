@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -110,17 +109,7 @@ func (c *city) deliver(body []byte) {
 
 func fixtures(t testing.TB) map[string][]byte {
 	t.Helper()
-	paths, err := filepath.Glob("testdata/*.json")
-	if err != nil || len(paths) < 7 {
-		t.Fatalf("%d recorded payloads, error %v", len(paths), err)
-	}
-	all := map[string][]byte{}
-	for _, path := range paths {
-		if all[strings.TrimSuffix(filepath.Base(path), ".json")], err = os.ReadFile(path); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return all
+	return channeltest.Payloads(t, "*.json", 7)
 }
 
 // recorded is a city whose Instagram account is the one of a payload that somebody recorded.

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -116,17 +115,7 @@ func delivered(field, list, items string) []byte {
 
 func fixtures(t testing.TB) map[string][]byte {
 	t.Helper()
-	paths, err := filepath.Glob("testdata/*.json")
-	if err != nil || len(paths) < 11 {
-		t.Fatalf("%d recorded payloads, error %v", len(paths), err)
-	}
-	all := map[string][]byte{}
-	for _, path := range paths {
-		if all[strings.TrimSuffix(filepath.Base(path), ".json")], err = os.ReadFile(path); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return all
+	return channeltest.Payloads(t, "*.json", 11)
 }
 
 func TestRecordedPayloadsBecomeEvents(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -92,17 +91,7 @@ func withoutThreads(events []complaint.Event) []complaint.Event {
 
 func activities(t testing.TB) map[string][]byte {
 	t.Helper()
-	paths, err := filepath.Glob("testdata/activity_*.json")
-	if err != nil || len(paths) < 4 {
-		t.Fatalf("%d deliveries, %v", len(paths), err)
-	}
-	all := map[string][]byte{}
-	for _, path := range paths {
-		if all[strings.TrimSuffix(filepath.Base(path), ".json")], err = os.ReadFile(path); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return all
+	return channeltest.Payloads(t, "activity_*.json", 4)
 }
 
 func TestDocumentedDeliveriesBecomeEvents(t *testing.T) {
