@@ -1,10 +1,14 @@
 package channeltest
 
 import (
+	"encoding/json"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 )
 
 // Payloads are the contents of the files of testdata that a pattern such as *.json matches, by their names without
@@ -23,4 +27,17 @@ func Payloads(t testing.TB, pattern string, least int) map[string][]byte {
 		}
 	}
 	return all
+}
+
+// Said is the sentence of an answer; "" where the answer has none.
+func Said(t testing.TB, answer *httptest.ResponseRecorder) string {
+	t.Helper()
+	if answer.Body.Len() == 0 {
+		return ""
+	}
+	var body ledgerapi.Error
+	if err := json.Unmarshal(answer.Body.Bytes(), &body); err != nil {
+		t.Fatalf("%v in %s", err, answer.Body)
+	}
+	return body.Message
 }

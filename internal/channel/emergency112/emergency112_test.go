@@ -90,18 +90,6 @@ func delivery(members string) string {
 		`"received_at":"2026-11-02T08:59:00+07:00"` + members + `}}`
 }
 
-func said(t testing.TB, answer *httptest.ResponseRecorder) string {
-	t.Helper()
-	if answer.Body.Len() == 0 {
-		return ""
-	}
-	var body ledgerapi.Error
-	if err := json.Unmarshal(answer.Body.Bytes(), &body); err != nil {
-		t.Fatalf("%v in %s", err, answer.Body)
-	}
-	return body.Message
-}
-
 // ids are the events without the case's own name.
 func ids(ledger *channeltest.Ledger) []string {
 	found := ledger.IDs()
@@ -209,8 +197,8 @@ func TestDeliveriesThatCannotBeUnderstood(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, nil)
 			answer := r.post(tt.body)
-			if answer.Code != tt.status || said(t, answer) != tt.said || len(r.ledger.Events()) != tt.events {
-				t.Errorf("got %d %q and %d events", answer.Code, said(t, answer), len(r.ledger.Events()))
+			if answer.Code != tt.status || channeltest.Said(t, answer) != tt.said || len(r.ledger.Events()) != tt.events {
+				t.Errorf("got %d %q and %d events", answer.Code, channeltest.Said(t, answer), len(r.ledger.Events()))
 			}
 			if len(r.ledger.Messages()) != 1 {
 				t.Errorf("%q was reported", r.ledger.Messages())

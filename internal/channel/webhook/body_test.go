@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
+	"github.com/tanggap/tanggap/internal/channel/channeltest"
 	"github.com/tanggap/tanggap/internal/complaint"
 )
 
@@ -115,8 +116,8 @@ func TestCloudEvents(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, eventSpec(), nil)
 			answer := r.post(tt.body, tt.header...)
-			if answer.Code != tt.status || said(t, answer) != tt.said {
-				t.Errorf("got %d %q, want %d %q", answer.Code, said(t, answer), tt.status, tt.said)
+			if answer.Code != tt.status || channeltest.Said(t, answer) != tt.said {
+				t.Errorf("got %d %q, want %d %q", answer.Code, channeltest.Said(t, answer), tt.status, tt.said)
 			}
 		})
 	}

@@ -59,8 +59,8 @@ func TestDeliveries(t *testing.T) {
 			spec.MaxBodyBytes = &size
 			r := newRig(t, spec, nil)
 			answer := r.post(tt.body, tt.header...)
-			if answer.Code != tt.status || said(t, answer) != tt.said {
-				t.Errorf("got %d %q, want %d %q", answer.Code, said(t, answer), tt.status, tt.said)
+			if answer.Code != tt.status || channeltest.Said(t, answer) != tt.said {
+				t.Errorf("got %d %q, want %d %q", answer.Code, channeltest.Said(t, answer), tt.status, tt.said)
 			}
 			if got := len(r.ledger.Events()); got != tt.events {
 				t.Errorf("got %d events, want %d", got, tt.events)
@@ -89,7 +89,7 @@ func TestBodiesThatDoNotEnd(t *testing.T) {
 		t.Errorf("got %d", answer.Code)
 	}
 	broken := httptest.NewRequest(http.MethodPost, "/", iotest.ErrReader(errors.New("gone")))
-	if answer := send(broken); answer.Code != http.StatusBadRequest || said(t, answer) != "the body did not arrive whole" {
+	if answer := send(broken); answer.Code != http.StatusBadRequest || channeltest.Said(t, answer) != "the body did not arrive whole" {
 		t.Errorf("got %d %s", answer.Code, answer.Body)
 	}
 }
@@ -121,7 +121,7 @@ func TestRateLimit(t *testing.T) {
 		t.Error(diff)
 	}
 	r.post(incident)
-	if answer := r.post(incident); answer.Header().Get("Retry-After") != "1" || said(t, answer) != "more than 2 deliveries in a second" {
+	if answer := r.post(incident); answer.Header().Get("Retry-After") != "1" || channeltest.Said(t, answer) != "more than 2 deliveries in a second" {
 		t.Errorf("got %v %s", answer.Header(), answer.Body)
 	}
 }
@@ -146,7 +146,7 @@ func TestSuccessOnlyWhenTheLedgerHasTheEvents(t *testing.T) {
 	r.ledger.Fault = func(int) (before, after error) {
 		return &channel.Error{Reason: ledgerapi.ReasonInvalidEvent, Message: "event 0: id: has 300 bytes, at most 256 are allowed"}, nil
 	}
-	if answer = r.post(incident); answer.Code != http.StatusBadRequest || said(t, answer) != "event 0: id: has 300 bytes, at most 256 are allowed" {
+	if answer = r.post(incident); answer.Code != http.StatusBadRequest || channeltest.Said(t, answer) != "event 0: id: has 300 bytes, at most 256 are allowed" {
 		t.Errorf("got %d %s", answer.Code, answer.Body)
 	}
 	// The ledger has it and its answer got lost: the sender sends again, and nothing is doubled.

@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,7 +16,6 @@ import (
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/channeltest"
-	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 )
 
 // monday is the first working day of the tests, 09:00 in Jakarta.
@@ -65,19 +63,6 @@ func (r *rig) post(body string, header ...string) *httptest.ResponseRecorder {
 	answer := httptest.NewRecorder()
 	r.handler.ServeHTTP(answer, request)
 	return answer
-}
-
-// said is the sentence of an answer.
-func said(t testing.TB, answer *httptest.ResponseRecorder) string {
-	t.Helper()
-	if answer.Body.Len() == 0 {
-		return ""
-	}
-	var body ledgerapi.Error
-	if err := json.Unmarshal(answer.Body.Bytes(), &body); err != nil {
-		t.Fatalf("%v in %s", err, answer.Body)
-	}
-	return body.Message
 }
 
 // incident is a delivery that openSpec understands.

@@ -90,18 +90,6 @@ func (r *rig) post(body []byte) int {
 	return r.send(body, whatsapp.Sign(secret, body)).Code
 }
 
-func said(t testing.TB, answer *httptest.ResponseRecorder) string {
-	t.Helper()
-	if answer.Body.Len() == 0 {
-		return ""
-	}
-	var body ledgerapi.Error
-	if err := json.Unmarshal(answer.Body.Bytes(), &body); err != nil {
-		t.Fatalf("%v in %s", err, answer.Body)
-	}
-	return body.Message
-}
-
 // meta is Meta with the number of the tests.
 func meta() *whatsapp.Sender {
 	return &whatsapp.Sender{AppSecret: secret, VerifyToken: token, PhoneNumberID: numberID, PhoneNumber: "622129402200"}
@@ -442,7 +430,7 @@ func TestBounds(t *testing.T) {
 		t.Errorf("got %d", code)
 	}
 	answer := r.send(nil, "")
-	if answer.Code != http.StatusTooManyRequests || said(t, answer) != "more than 2 deliveries in a second" {
+	if answer.Code != http.StatusTooManyRequests || channeltest.Said(t, answer) != "more than 2 deliveries in a second" {
 		t.Errorf("got %d %s", answer.Code, answer.Body)
 	}
 	if got := r.ledger.Events()[0].Thread.Window(); got != time.Hour {
