@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync/atomic"
 	"syscall"
@@ -23,6 +22,7 @@ import (
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/simulator/portal"
 	"github.com/tanggap/tanggap/test/cluster"
+	"github.com/tanggap/tanggap/test/site"
 )
 
 // city is the scripted city: a cluster with the operator, its workers and ledgers, and the portals that
@@ -97,10 +97,13 @@ func (c *city) answer(at string) error {
 func startCity(t *testing.T) *city {
 	t.Helper()
 	state := stateDir(t)
-	build(t, state)
+	tanggap, err := site.Build(t.Context(), state)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
-	running, err := cluster.Start(ctx, cluster.Options{Root: root, StateDir: state, Tanggap: filepath.Join(state, "tanggap")})
+	running, err := cluster.Start(ctx, cluster.Options{Root: root, StateDir: state, Tanggap: tanggap})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,16 +143,6 @@ func stateDir(t *testing.T) string {
 		_ = os.RemoveAll(state)
 	})
 	return state
-}
-
-func build(t *testing.T, folder string) {
-	t.Helper()
-	command := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", folder+string(filepath.Separator), "./cmd/tanggap")
-	command.Dir = root
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("building the program: %v: %s", err, output)
-	}
 }
 
 // open serves a channel's portal, which has one complaint that nobody answers, and applies the channel.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/tanggap/tanggap/test/cluster"
+	"github.com/tanggap/tanggap/test/site"
 )
 
 // root is the folder of the repository.
@@ -58,7 +58,8 @@ func TestMain(m *testing.M) {
 func run(m *testing.M, state string) (code int, err error) {
 	started := time.Now()
 	// On a fresh machine this compiles Kubernetes' client for minutes.
-	if err := build(context.Background(), state); err != nil {
+	world.tanggap, err = site.Build(context.Background(), state, "github.com/tanggap/tanggap/test/demo")
+	if err != nil {
 		return 1, err
 	}
 	measured.note("building the programs", time.Since(started))
@@ -83,16 +84,4 @@ func run(m *testing.M, state string) (code int, err error) {
 	}
 	measured.note("starting the cluster and installing the operator", time.Since(started))
 	return m.Run(), nil
-}
-
-// build builds the program under test and the simulated city, once.
-func build(ctx context.Context, folder string) error {
-	world.tanggap = filepath.Join(folder, "tanggap")
-	command := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", folder+string(filepath.Separator), "./cmd/tanggap", "./test/demo")
-	command.Dir = root
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("building the programs: %w: %s", err, output)
-	}
-	return nil
 }
