@@ -1,74 +1,18 @@
 package whatsapp
 
 import (
-	"context"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/channeltest"
-	"github.com/tanggap/tanggap/internal/ledger"
-	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
-	"github.com/tanggap/tanggap/internal/ledger/store/sqlite"
-	"github.com/tanggap/tanggap/internal/policy"
+	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/simulator/whatsapp"
+	"github.com/tanggap/tanggap/test/cases"
 )
-
-// realSink hands events to a real ledger, as the worker does.
-type realSink struct {
-	channeltest.Ledger
-	ledger *ledger.Ledger
-}
-
-func (s *realSink) Append(ctx context.Context, batch channel.Batch) error {
-	response, err := s.ledger.Append(ctx, "dsw", ledgerapi.AppendRequest{Events: batch.Events})
-	if err == nil && len(response.Rejected) > 0 {
-		err = fmt.Errorf("rejected: %v", response.Rejected)
-	}
-	return err
-}
-
-func newRealSink(t *testing.T) *realSink {
-	t.Helper()
-	store, err := sqlite.Open(t.TempDir(), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	key := filepath.Join(t.TempDir(), "keys")
-	if err := os.WriteFile(key, []byte("0123456789abcdef\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	names, err := ledger.ReadPseudonymKeys(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := func() time.Time { return monday.Add(7 * 24 * time.Hour) }
-	opened, err := ledger.Open(t.Context(), ledger.Options{Store: store, Pseudonyms: names, Now: now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); opened.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		<-done
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	document := policy.Document{Channels: map[string]policy.Channel{"dsw": {Type: "whatsapp", Writer: "system:serviceaccount:depok:worker"}}}
-	if _, err := opened.PutPolicy(t.Context(), document.Seal()); err != nil {
-		t.Fatal(err)
-	}
-	return &realSink{ledger: opened}
-}
 
 // TestAnyOrderOfDeliveriesGivesTheSameCases delivers two people's conversations in many orders, some
 // deliveries twice, to endpoints that know nothing of each other.
@@ -88,7 +32,6 @@ func TestAnyOrderOfDeliveriesGivesTheSameCases(t *testing.T) {
 	}
 	order := rand.New(rand.NewPCG(4, 2))
 	for round := range 20 {
-		sink := newRealSink(t)
 		left := []int{0, 1, 2, 3, 4, 5, 1, 2}
 		for round > 0 {
 			order.Shuffle(len(left), func(i, j int) { left[i], left[j] = left[j], left[i] })
@@ -98,31 +41,23 @@ func TestAnyOrderOfDeliveriesGivesTheSameCases(t *testing.T) {
 				break
 			}
 		}
+		var batches [][]complaint.Event
 		for _, i := range append(left, 6) {
-			body := deliveries[i]
 			// Each to another worker.
 			r := newRig(t, newSpec())
-			source, err := open(t, newSpec(), r.clock)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.handler = source.(channel.Pusher).Handler(sink)
-			if code := r.post(body); code != http.StatusOK {
+			if code := r.post(deliveries[i]); code != http.StatusOK {
 				t.Fatalf("answered with %d", code)
 			}
+			batches = append(batches, r.ledger.Events())
 		}
-		list, err := sink.ledger.Cases(t.Context(), ledger.CaseQuery{Channel: "dsw"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		answered := 0
-		for i := range list.Cases {
-			if list.Cases[i].AnsweredAt != nil && list.Cases[i].AnsweredAt.Equal(hour(3)) && list.Cases[i].ReceivedAt.Equal(hour(0)) {
+		found, answered := cases.Of(t, monday.Add(7*24*time.Hour), batches...), 0
+		for i := range found {
+			if found[i].AnsweredAt != nil && found[i].AnsweredAt.Equal(hour(3)) && found[i].ReceivedAt.Equal(hour(0)) {
 				answered++
 			}
 		}
-		if len(list.Cases) != 2 || answered != 1 {
-			t.Fatalf("round %d: %d cases, %d answered as they were", round, len(list.Cases), answered)
+		if len(found) != 2 || answered != 1 {
+			t.Fatalf("round %d: %d cases, %d answered as they were", round, len(found), answered)
 		}
 	}
 }
