@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	simulator "github.com/tanggap/tanggap/internal/simulator/x"
 	"github.com/tanggap/tanggap/test/cases"
 )
@@ -43,21 +44,26 @@ func TestConversationsAreCasesOfTheLedger(t *testing.T) {
 		"as read": {events}, "backwards": {backwards}, "twice": {events[:3], backwards, events},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var got []string
-			for _, found := range cases.Of(t, c.clock.Now(), batches...) {
-				state := found.CaseID
-				if found.AnsweredAt != nil {
-					state += " answered"
-				}
-				if found.WaitingSince != nil {
-					state += ", waiting"
-				}
-				got = append(got, state)
-			}
-			slices.Sort(got)
+			got := states(cases.Of(t, c.clock.Now(), batches...))
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("cases (-want +got):\n%s", diff)
 			}
 		})
 	}
+}
+
+// states are the cases with what becomes of them, sorted.
+func states(found []ledgerapi.Case) []string {
+	states := make([]string, len(found))
+	for i := range found {
+		states[i] = found[i].CaseID
+		if found[i].AnsweredAt != nil {
+			states[i] += " answered"
+		}
+		if found[i].WaitingSince != nil {
+			states[i] += ", waiting"
+		}
+	}
+	slices.Sort(states)
+	return states
 }

@@ -353,18 +353,7 @@ func TestAnyOrderOfDeliveriesGivesTheSameCases(t *testing.T) {
 			h.deliver(posts[i])
 			batches = append(batches, h.ledger.Events())
 		}
-		var got []string
-		for _, found := range cases.Of(t, h.clock.Now().Add(time.Hour), batches...) {
-			state := found.CaseID
-			if found.AnsweredAt != nil {
-				state += " answered"
-			}
-			if found.WaitingSince != nil {
-				state += ", waiting"
-			}
-			got = append(got, state)
-		}
-		slices.Sort(got)
+		got := states(cases.Of(t, h.clock.Now().Add(time.Hour), batches...))
 		if diff := cmp.Diff(want, got); diff != "" {
 			rt.Errorf("cases (-want +got):\n%s", diff)
 		}
