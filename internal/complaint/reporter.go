@@ -31,8 +31,8 @@ func NormalizePhone(phone string) string {
 	return digits
 }
 
-// NormalizeEmail lower-cases and trims an address.
-func NormalizeEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+// normalizeEmail lower-cases and trims an address.
+func normalizeEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
 
 // Identity is the text from which a reporter's pseudonym is made: the first identifying field in
 // the order phone, email, handle, normalised and tagged by its kind. Handles are tagged with the
@@ -44,7 +44,7 @@ func (r *Reporter) Identity(channel string) string {
 	if phone := NormalizePhone(r.Phone); phone != "" {
 		return "phone:" + phone
 	}
-	if email := NormalizeEmail(r.Email); email != "" {
+	if email := normalizeEmail(r.Email); email != "" {
 		return "email:" + email
 	}
 	if handle := strings.TrimSpace(r.Handle); handle != "" {

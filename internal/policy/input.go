@@ -15,14 +15,14 @@ func (r *Rules) Input(events []complaint.Event, at, observedThrough time.Time) s
 	in := sla.Input{Events: events, At: at, ObservedThrough: observedThrough}
 	in.Subject = sla.Subject{Channel: r.Name, Official: r.Channel.Official, Attributes: sla.Attributes(in)}
 	in.Subject.Dimensions = r.Taxonomy.Classify(taxonomy.Input{
-		Channel: r.Name, Text: FirstWords(events, at), Attributes: in.Subject.Attributes,
+		Channel: r.Name, Text: firstWords(events, at), Attributes: in.Subject.Attributes,
 	})
 	return in
 }
 
-// FirstWords is the text that a case is classified by: that of the citizen's earliest message with one,
+// firstWords is the text that a case is classified by: that of the citizen's earliest message with one,
 // up to the instant. What follows it in a conversation is mostly about something else.
-func FirstWords(events []complaint.Event, at time.Time) string {
+func firstWords(events []complaint.Event, at time.Time) string {
 	var first *complaint.Event
 	for i := range events {
 		e := &events[i]

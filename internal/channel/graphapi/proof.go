@@ -22,9 +22,9 @@ const (
 	codeParameter = 100
 )
 
-// Proof is what shows that whoever has the access token knows the app's secret too.
+// proof is what shows that whoever has the access token knows the app's secret too.
 // https://developers.facebook.com/docs/graph-api/guides/secure-requests
-func Proof(token, secret string) string {
+func proof(token, secret string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(token))
 	return hex.EncodeToString(mac.Sum(nil))
@@ -68,7 +68,7 @@ func (p *prover) RoundTrip(request *http.Request) (*http.Response, error) {
 	first := int(p.fits.Load())
 	for i := range p.secrets {
 		at := (first + i) % len(p.secrets)
-		proven, err := prove(request, Proof(token, p.secrets[at]))
+		proven, err := prove(request, proof(token, p.secrets[at]))
 		if err != nil {
 			return nil, err
 		}

@@ -15,7 +15,7 @@ import (
 const proven = "f7fad0e9968c3e2f3239aa2783905c4f870fc7cc793a7302fdde723b59ecc510"
 
 func TestProof(t *testing.T) {
-	if got := Proof("EAAB-access", "app-secret"); got != proven {
+	if got := proof("EAAB-access", "app-secret"); got != proven {
 		t.Errorf("got %s", got)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/tanggap/tanggap/internal/simulator/x"
 )
 
-// DeputyXAccount is the number of the deputy mayor's account on X.
-const DeputyXAccount = "1400000000000000042"
+// deputyXAccount is the number of the deputy mayor's account on X.
+const deputyXAccount = "1400000000000000042"
 
 // xHistory fills the deputy mayor's account: what is shouted there in public is answered, or not, and
 // people also write below what he posts himself.
@@ -25,7 +25,7 @@ func (c *City) xHistory(now time.Time) {
 	}
 	c.remember(fmt.Sprint(c.mention(6, now.Add(-3*time.Minute))), record{channel: DeputyX})
 
-	post := c.X.Add(x.Post{Author: DeputyXAccount, Text: "Hari ini meninjau Situ Rawa Besar.", At: now.Add(-6 * day)})
+	post := c.X.Add(x.Post{Author: deputyXAccount, Text: "Hari ini meninjau Situ Rawa Besar.", At: now.Add(-6 * day)})
 	for i := range 2 {
 		author := c.citizenOnX()
 		complaint := c.X.Add(x.Post{Author: author, Text: "Pak, " + samples()[i].text, ReplyTo: post, At: now.Add(-5*day + time.Duration(i)*time.Minute)})
@@ -51,10 +51,10 @@ func (c *City) citizenOnX() string { return fmt.Sprint(1_500_000_000_000_000_000
 
 func (c *City) mention(i int, at time.Time) uint64 {
 	return c.X.Add(x.Post{
-		Author: c.citizenOnX(), Text: "@wakilwalikota " + samples()[i%len(samples())].text, Mentions: []string{DeputyXAccount}, At: at,
+		Author: c.citizenOnX(), Text: "@wakilwalikota " + samples()[i%len(samples())].text, Mentions: []string{deputyXAccount}, At: at,
 	})
 }
 
 func (c *City) replyOnX(to uint64, at time.Time) {
-	c.X.Add(x.Post{Author: DeputyXAccount, Text: answer, ReplyTo: to, At: at})
+	c.X.Add(x.Post{Author: deputyXAccount, Text: answer, ReplyTo: to, At: at})
 }
