@@ -206,16 +206,14 @@ func (b *bench) sendProbes(ctx context.Context, p *probes) error {
 			return err
 		}
 		p.add(at.Add(probeTarget))
-		select {
-		case <-ctx.Done():
+		if !site.Pause(ctx, 400*time.Millisecond) {
 			return nil
-		case <-time.After(400 * time.Millisecond):
 		}
 	}
 }
 
-// watchSummary follows the stream of changes and notes when an overdue probe is in it.
-func (b *bench) watchSummary(ctx context.Context, p *probes) error {
+// follow follows the stream of changes until the context ends, and shows the view after each answer.
+func (b *bench) follow(ctx context.Context, show func(view *ledgerapi.View) error) error {
 	var view ledgerapi.View
 	for {
 		summary, err := b.site.Operator.Summary(ctx, view.Position(), 2*time.Second)
@@ -228,8 +226,18 @@ func (b *bench) watchSummary(ctx context.Context, p *probes) error {
 		if err := view.Apply(summary); err != nil {
 			return err
 		}
-		p.seen(&p.inSummary, view.Latest().Channels[probeChannel].Overdue, time.Now())
+		if err := show(&view); err != nil {
+			return err
+		}
 	}
+}
+
+// watchSummary notes when an overdue probe is in the stream of changes.
+func (b *bench) watchSummary(ctx context.Context, p *probes) error {
+	return b.follow(ctx, func(view *ledgerapi.View) error {
+		p.seen(&p.inSummary, view.Latest().Channels[probeChannel].Overdue, time.Now())
+		return nil
+	})
 }
 
 // watchMetrics follows it as the operator does, with a pause after each answer, and scrapes.
@@ -240,30 +248,16 @@ func (b *bench) watchMetrics(ctx context.Context, p *probes) error {
 	}
 	server := o.serve()
 	defer server.Close()
-	var view ledgerapi.View
-	for {
-		summary, err := b.site.Operator.Summary(ctx, view.Position(), 2*time.Second)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			return err
-		}
-		if err := view.Apply(summary); err != nil {
-			return err
-		}
+	return b.follow(ctx, func(view *ledgerapi.View) error {
 		o.show(view.Summary())
 		text, _, err := o.scrape(server.URL)
 		if err != nil {
 			return err
 		}
 		p.seen(&p.inMetrics, overdueIn(text), time.Now())
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(500 * time.Millisecond): // the operator's own
-		}
-	}
+		site.Pause(ctx, 500*time.Millisecond) // the operator's own
+		return nil
+	})
 }
 
 // overdueIn adds up the probes' overdue clocks of a scrape.
