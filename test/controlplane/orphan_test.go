@@ -1,18 +1,16 @@
 package controlplane_test
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"net"
 	"net/url"
 	"os"
-	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/tanggap/tanggap/test/controlplane"
+	"github.com/tanggap/tanggap/test/orphan"
 )
 
 // holdEnv makes the test program start a control plane, print its address and wait to be killed.
@@ -29,24 +27,10 @@ func hold() {
 }
 
 func TestControlPlaneEndsWithTheProcessThatStartedIt(t *testing.T) {
-	holder := exec.Command(os.Args[0])
-	holder.Env = append(os.Environ(), holdEnv+"=1", "TMPDIR="+t.TempDir())
-	holder.Stderr = os.Stderr
-	output, err := holder.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := holder.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, readErr := bufio.NewReader(output).ReadString('\n')
-	if err := holder.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = holder.Wait() // killed: its error is the signal
-	server, err := url.Parse(strings.TrimSpace(line))
-	if err != nil || readErr != nil || server.Host == "" {
-		t.Fatalf("the holder printed %q (%v)", line, readErr)
+	line := orphan.Leave(t, holdEnv+"=1", "TMPDIR="+t.TempDir())
+	server, err := url.Parse(line)
+	if err != nil || server.Host == "" {
+		t.Fatalf("the holder printed %q", line)
 	}
 	deadline := time.Now().Add(10 * time.Second)
 	for {

@@ -1,13 +1,12 @@
 package localnode_test
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
-	"strings"
 	"testing"
+
+	"github.com/tanggap/tanggap/test/orphan"
 )
 
 // holderEnv makes the test binary a node with a Pod, which is then killed. Its value is the folder of
@@ -33,24 +32,10 @@ func runHolder() {
 }
 
 func TestNoProcessOutlivesAKilledNode(t *testing.T) {
-	holder := exec.Command(os.Args[0])
-	holder.Env = append(os.Environ(), holderEnv+"="+t.TempDir(), "TMPDIR="+t.TempDir())
-	holder.Stderr = os.Stderr
-	output, err := holder.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := holder.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, readErr := bufio.NewReader(output).ReadString('\n')
-	if err := holder.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = holder.Wait() // killed: its error is the signal
+	line := orphan.Leave(t, holderEnv+"="+t.TempDir(), "TMPDIR="+t.TempDir())
 	var pid int
-	if _, err := fmt.Sscan(strings.TrimSpace(line), &pid); err != nil || readErr != nil {
-		t.Fatalf("the holder printed %q (%v)", line, readErr)
+	if _, err := fmt.Sscan(line, &pid); err != nil {
+		t.Fatalf("the holder printed %q", line)
 	}
 	eventually(t, "the end of the Pod's process", func() error { return isGone(pid) })
 }

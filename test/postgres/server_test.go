@@ -1,12 +1,10 @@
 package postgres_test
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tanggap/tanggap/internal/ledger/tlstest"
+	"github.com/tanggap/tanggap/test/orphan"
 	"github.com/tanggap/tanggap/test/postgres"
 )
 
@@ -102,24 +101,9 @@ func TestTLSIsAskedFor(t *testing.T) {
 }
 
 func TestServerEndsWithTheProcessThatStartedIt(t *testing.T) {
-	holder := exec.Command(os.Args[0])
-	holder.Env = append(os.Environ(), holdEnv+"=1")
-	holder.Stderr = os.Stderr
-	output, err := holder.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := holder.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, readErr := bufio.NewReader(output).ReadString('\n')
-	if err := holder.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = holder.Wait() // killed: its error is the signal
-	socket := strings.TrimSpace(line)
-	if readErr != nil || !strings.HasPrefix(socket, "/") {
-		t.Fatalf("the holder printed %q (%v)", line, readErr)
+	socket := orphan.Leave(t, holdEnv+"=1")
+	if !strings.HasPrefix(socket, "/") {
+		t.Fatalf("the holder printed %q", socket)
 	}
 	t.Cleanup(func() {
 		if err := os.RemoveAll(socket[:strings.LastIndex(socket, "/")]); err != nil {
