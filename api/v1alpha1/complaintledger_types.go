@@ -27,6 +27,7 @@ type ComplaintLedger struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 	// spec is the ledger.
 	// +optional
+	// +kubebuilder:default={}
 	Spec ComplaintLedgerSpec `json:"spec,omitempty"`
 	// status is what the operator found.
 	// +optional
@@ -69,6 +70,8 @@ const (
 // LedgerStorage is where the events are kept.
 //
 // +kubebuilder:validation:XValidation:rule="self.type == oldSelf.type",message="type: storage cannot be changed on a ledger that exists; export it and import it into a new one"
+// +kubebuilder:validation:XValidation:rule="self.type != oldSelf.type || (has(self.embedded) && has(self.embedded.size)) == (has(oldSelf.embedded) && has(oldSelf.embedded.size))",message="embedded.size: cannot be changed; resize the PersistentVolumeClaim itself"
+// +kubebuilder:validation:XValidation:rule="self.type != oldSelf.type || (has(self.embedded) && has(self.embedded.storageClassName)) == (has(oldSelf.embedded) && has(oldSelf.embedded.storageClassName))",message="embedded.storageClassName: cannot be changed on a ledger that exists"
 // +kubebuilder:validation:XValidation:rule="self.type == 'embedded' || !has(self.embedded)",message="embedded: goes with type embedded only"
 // +kubebuilder:validation:XValidation:rule="(self.type == 'postgres') == has(self.postgres)",message="postgres: is needed with type postgres, and goes with no other"
 type LedgerStorage struct {

@@ -3,6 +3,7 @@
 package api_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -207,6 +208,25 @@ func yamlBlocks(text string) []string {
 func TestWhatMayNotChangeDoesNot(t *testing.T) {
 	base := ledger + "spec: {storage: {type: embedded, embedded: {size: 1Gi, storageClassName: fast}}}"
 	for name, tc := range map[string]badManifest{
+		"the kind of a ledger's storage, where none was given": {
+			manifest: ledger,
+			patch:    `spec: {storage: {type: postgres, postgres: {urlSecretRef: {name: db, key: url}}}}`,
+			want:     "export it and import it into a new one",
+		},
+		"the size of a ledger's volume, where none was given": {
+			manifest: ledger,
+			patch:    `spec: {storage: {type: embedded, embedded: {size: 20Gi}}}`,
+			want:     "resize the PersistentVolumeClaim",
+		},
+		"the size of a ledger's volume to the default": {
+			patch: `spec: {storage: {embedded: {size: null}}}`,
+			want:  "resize the PersistentVolumeClaim",
+		},
+		"the storage class of a ledger's volume, where none was given": {
+			manifest: ledger + "spec: {storage: {type: embedded, embedded: {size: 1Gi}}}",
+			patch:    `spec: {storage: {embedded: {storageClassName: fast}}}`,
+			want:     "cannot be changed on a ledger that exists",
+		},
 		"the size of a ledger's volume": {
 			patch: `spec: {storage: {embedded: {size: 2Gi}}}`,
 			want:  "resize the PersistentVolumeClaim",
@@ -221,7 +241,7 @@ func TestWhatMayNotChangeDoesNot(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			object := decode(t, base)
+			object := decode(t, cmp.Or(tc.manifest, base))
 			object.SetName("")
 			object.SetGenerateName("ledger-")
 			client := resourceFor(object)

@@ -345,6 +345,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: spec
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.ComplaintLedgerSpec
+      default: {}
     - name: status
       type:
         namedType: com.github.tanggap.tanggap.api.v1alpha1.ComplaintLedgerStatus
