@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -184,14 +185,12 @@ func writer(channel *v1alpha1.ComplaintChannel) string {
 	return names.WorkerUser(channel.Namespace, names.Worker(channel.Name))
 }
 
-// fingerprintOf changes with every specification.
+// fingerprintOf changes with every specification, and not with the order in which the cache lists them, which is
+// another one each time.
 func fingerprintOf(objects manifest.Objects) string {
-	var b strings.Builder
+	var versions []string
 	add := func(object client.Object) {
-		b.WriteString(string(object.GetUID()))
-		b.WriteByte('/')
-		b.WriteString(strconv.FormatInt(object.GetGeneration(), 10))
-		b.WriteByte(' ')
+		versions = append(versions, string(object.GetUID())+"/"+strconv.FormatInt(object.GetGeneration(), 10))
 	}
 	add(objects.Ledger)
 	for _, object := range objects.Channels {
@@ -206,10 +205,11 @@ func fingerprintOf(objects manifest.Objects) string {
 	for _, object := range objects.Taxonomies {
 		add(object)
 	}
+	slices.Sort(versions)
 	if objects.Previous != nil {
-		b.WriteString(objects.Previous.Revision)
+		versions = append(versions, objects.Previous.Revision)
 	}
-	return b.String()
+	return strings.Join(versions, " ")
 }
 
 // readRecord reads the policy that the ledger took over last. It is what an object that has become
