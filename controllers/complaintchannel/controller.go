@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
+	"github.com/tanggap/tanggap/controllers/internal/apply"
 	"github.com/tanggap/tanggap/controllers/internal/conditions"
 	"github.com/tanggap/tanggap/controllers/internal/index"
 	"github.com/tanggap/tanggap/controllers/internal/judge"
@@ -135,7 +136,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		}
 	}
 	failure := errors.Join(failures...)
-	if err := r.writeStatus(ctx, s, failure == nil && !s.held); err != nil {
+	switch err := r.writeStatus(ctx, s, failure == nil && !s.held); {
+	case errors.Is(err, apply.ErrStale):
+		return ctrl.Result{RequeueAfter: apply.StaleRetry}, nil
+	case err != nil:
 		failure = errors.Join(failure, fmt.Errorf("writing the status: %w", err))
 	}
 	switch {

@@ -36,7 +36,8 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope, complete bool) e
 	}
 	status.Unanswered, status.Overdue = after.Unanswered, after.Overdue
 	status.OldestUnansweredAt, status.LastEventAt = after.OldestUnansweredAt, after.LastEventAt
-	err := r.Client.Status().Apply(ctx, apiac.ComplaintChannel(s.channel.Name, s.channel.Namespace).WithStatus(status), apply.Owner)
+	err := apply.Status(ctx, r.Client, apiac.ComplaintChannel(s.channel.Name, s.channel.Namespace).
+		WithResourceVersion(s.channel.ResourceVersion).WithStatus(status))
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
+	"github.com/tanggap/tanggap/controllers/internal/apply"
 	"github.com/tanggap/tanggap/controllers/internal/conditions"
 	"github.com/tanggap/tanggap/controllers/internal/ledgers"
 	"github.com/tanggap/tanggap/controllers/internal/pki"
@@ -164,7 +165,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 			break // what follows builds on it
 		}
 	}
-	if err := r.writeStatus(ctx, s, failure == nil); err != nil {
+	switch err := r.writeStatus(ctx, s, failure == nil); {
+	case errors.Is(err, apply.ErrStale):
+		return ctrl.Result{RequeueAfter: apply.StaleRetry}, nil
+	case err != nil:
 		failure = errors.Join(failure, fmt.Errorf("writing the status: %w", err))
 	}
 	if apierrors.IsInvalid(failure) {

@@ -27,7 +27,8 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope, complete bool) e
 		status.WithPolicyRevision(after.PolicyRevision)
 	}
 	status.Channels, status.Unanswered, status.Overdue = after.Channels, after.Unanswered, after.Overdue
-	err := r.Client.Status().Apply(ctx, apiac.ComplaintLedger(s.key.Name, s.key.Namespace).WithStatus(status), apply.Owner)
+	err := apply.Status(ctx, r.Client, apiac.ComplaintLedger(s.key.Name, s.key.Namespace).
+		WithResourceVersion(s.ledger.ResourceVersion).WithStatus(status))
 	if err != nil {
 		return err
 	}

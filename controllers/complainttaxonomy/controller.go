@@ -49,7 +49,7 @@ func kind(options policyobject.Options) policyobject.Kind[*v1alpha1.ComplaintTax
 			return policyobject.Holds(document.Taxonomies, taxonomy.Name, spec, err)
 		},
 		Configuration: func(taxonomy *v1alpha1.ComplaintTaxonomy, status *apiac.PolicyStatusApplyConfiguration) runtime.ApplyConfiguration {
-			return apiac.ComplaintTaxonomy(taxonomy.Name, taxonomy.Namespace).
+			return apiac.ComplaintTaxonomy(taxonomy.Name, taxonomy.Namespace).WithResourceVersion(taxonomy.ResourceVersion).
 				WithStatus(&apiac.ComplaintTaxonomyStatusApplyConfiguration{PolicyStatusApplyConfiguration: *status})
 		},
 	}

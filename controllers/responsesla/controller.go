@@ -45,7 +45,7 @@ func kind(options policyobject.Options) policyobject.Kind[*v1alpha1.ResponseSLA]
 			return policyobject.Holds(document.SLAs, sla.Name, spec, err)
 		},
 		Configuration: func(sla *v1alpha1.ResponseSLA, status *apiac.PolicyStatusApplyConfiguration) runtime.ApplyConfiguration {
-			return apiac.ResponseSLA(sla.Name, sla.Namespace).
+			return apiac.ResponseSLA(sla.Name, sla.Namespace).WithResourceVersion(sla.ResourceVersion).
 				WithStatus(&apiac.ResponseSLAStatusApplyConfiguration{PolicyStatusApplyConfiguration: *status})
 		},
 	}

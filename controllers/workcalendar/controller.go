@@ -48,7 +48,7 @@ func kind(options policyobject.Options) policyobject.Kind[*v1alpha1.WorkCalendar
 			return policyobject.Holds(document.Calendars, calendar.Name, spec, err)
 		},
 		Configuration: func(calendar *v1alpha1.WorkCalendar, status *apiac.PolicyStatusApplyConfiguration) runtime.ApplyConfiguration {
-			return apiac.WorkCalendar(calendar.Name, calendar.Namespace).
+			return apiac.WorkCalendar(calendar.Name, calendar.Namespace).WithResourceVersion(calendar.ResourceVersion).
 				WithStatus(&apiac.WorkCalendarStatusApplyConfiguration{PolicyStatusApplyConfiguration: *status})
 		},
 	}

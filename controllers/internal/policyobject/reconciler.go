@@ -43,7 +43,7 @@ type Kind[T client.Object] struct {
 	Ledgers func(ctx context.Context, object T) (map[string]bool, error)
 	// InPolicy says whether a policy has an object of that name, and whether in the form it has now.
 	InPolicy func(document *policy.Document, object T) (has, same bool)
-	// Configuration is an apply configuration with that status.
+	// Configuration is an apply configuration of the object's version with that status.
 	Configuration func(object T, status *apiac.PolicyStatusApplyConfiguration) runtime.ApplyConfiguration
 }
 
@@ -86,7 +86,10 @@ func (r *Reconciler[T]) Reconcile(ctx context.Context, request ctrl.Request) (ct
 	verdict, judgeErr := r.Kind.Judge(ctx, objects, object)
 	reached, reachErr := r.reached(ctx, objects, object)
 	failure := errors.Join(judgeErr, reachErr)
-	if err := r.writeStatus(ctx, object, verdict, reached, failure == nil); err != nil {
+	switch err := r.writeStatus(ctx, object, verdict, reached, failure == nil); {
+	case errors.Is(err, apply.ErrStale):
+		return ctrl.Result{RequeueAfter: apply.StaleRetry}, nil
+	case err != nil:
 		failure = errors.Join(failure, fmt.Errorf("writing the status: %w", err))
 	}
 	return ctrl.Result{}, failure
@@ -162,7 +165,7 @@ func (r *Reconciler[T]) writeStatus(ctx context.Context, object T, verdict judge
 		status.WithObservedGeneration(after.ObservedGeneration)
 	}
 	status.CasesRederived, status.CasesToRederive = after.CasesRederived, after.CasesToRederive
-	if err := r.Client.Status().Apply(ctx, r.Configuration(object, status), apply.Owner); err != nil {
+	if err := apply.Status(ctx, r.Client, r.Configuration(object, status)); err != nil {
 		return err
 	}
 	apply.Announce(r.Recorder, object, set)
