@@ -20,7 +20,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/controllers/internal/apply"
@@ -94,6 +93,8 @@ type scope struct {
 	databaseHash, missing, missingReason string
 	// again is when a certificate or a refused policy has to be looked at again.
 	again time.Time
+	// refused is why the API server did not take an object of the ledger; "" is that it took all.
+	refused string
 	// trouble is why the ledger cannot be ready, with its reason; "" is nothing.
 	trouble, troubleReason string
 	channels               int32
@@ -165,14 +166,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 			break // what follows builds on it
 		}
 	}
-	switch err := r.writeStatus(ctx, s, failure == nil); {
+	switch err := r.writeStatus(ctx, s, failure == nil && s.refused == ""); {
 	case errors.Is(err, apply.ErrStale):
 		return ctrl.Result{RequeueAfter: apply.StaleRetry}, nil
 	case err != nil:
 		failure = errors.Join(failure, fmt.Errorf("writing the status: %w", err))
-	}
-	if apierrors.IsInvalid(failure) {
-		return ctrl.Result{}, reconcile.TerminalError(failure) // only another specification mends it
 	}
 	if failure != nil || s.again.IsZero() {
 		return ctrl.Result{}, failure

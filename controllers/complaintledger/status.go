@@ -86,6 +86,8 @@ func setReady(s *scope) {
 	switch {
 	case s.missing != "":
 		s.conditions.False(v1alpha1.ConditionReady, v1alpha1.ReasonNotAccepted, s.missing)
+	case s.refused != "":
+		s.conditions.False(v1alpha1.ConditionReady, v1alpha1.ReasonLedgerRefused, s.refused)
 	case s.trouble != "":
 		s.conditions.False(v1alpha1.ConditionReady, s.troubleReason, s.trouble)
 	case available.Status == "True":

@@ -2,6 +2,7 @@ package complaintledger
 
 import (
 	"context"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -9,16 +10,22 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/controllers/internal/apply"
 	"github.com/tanggap/tanggap/controllers/internal/secrets"
 )
 
-// run makes the ledger's objects what they should be.
+// retryObject is when an object is applied again that the API server refused: nothing tells when a name is free
+// again, or a quota or an admission policy has changed.
+const retryObject = time.Minute
+
+// run makes the ledger's objects what they should be. A refusal is told by a condition and stops nothing else: a
+// ledger that runs is read, gets its policy and keeps its certificates.
 func (r *Reconciler) run(ctx context.Context, s *scope) error {
 	err := r.applyAll(ctx, s)
-	if apierrors.IsInvalid(err) || apierrors.IsConflict(err) {
-		s.trouble, s.troubleReason = "The API server refused an object of the ledger: "+err.Error(), v1alpha1.ReasonLedgerRefused
+	if apierrors.IsInvalid(err) || apierrors.IsConflict(err) || apierrors.IsForbidden(err) {
+		s.refused = "The API server refused an object of the ledger: " + err.Error()
+		s.lookAgain(r.Now().Add(retryObject))
+		return nil
 	}
 	return err
 }

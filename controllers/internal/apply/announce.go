@@ -10,11 +10,12 @@ import (
 	"github.com/tanggap/tanggap/controllers/internal/conditions"
 )
 
-// Announce tells of the conditions that have become true or false, one event each. Ready only sums up
-// others, and what has become unknown is no news by itself.
+// Announce tells of the conditions that have become true or false, one event each. Ready sums up others, and is
+// told of only where a person has to act and no other condition says so; what has become unknown is no news by
+// itself.
 func Announce(recorder events.EventRecorder, object runtime.Object, set *conditions.Set) {
 	for _, c := range set.Transitions() {
-		if c.Type == v1alpha1.ConditionReady || c.Status == metav1.ConditionUnknown {
+		if c.Type == v1alpha1.ConditionReady && !saidByReady(c.Reason) || c.Status == metav1.ConditionUnknown {
 			continue
 		}
 		good := c.Status == metav1.ConditionTrue
@@ -27,4 +28,13 @@ func Announce(recorder events.EventRecorder, object runtime.Object, set *conditi
 		}
 		recorder.Eventf(object, nil, kind, c.Reason, c.Type, "%s", c.Message)
 	}
+}
+
+// saidByReady says that a reason is one of Ready alone, and one that does not pass by itself.
+func saidByReady(reason string) bool {
+	switch reason {
+	case v1alpha1.ReasonLedgerRefused, v1alpha1.ReasonPolicyRefused, v1alpha1.ReasonPseudonymKeyMissing:
+		return true
+	}
+	return false
 }
