@@ -181,6 +181,24 @@ type requests struct {
 	mu     sync.Mutex
 	writes []string
 	reads  map[string]int
+	// fault is the HTTP status that requests of a method and a path are answered with instead; failed counts them.
+	fault  map[string]int
+	failed int
+}
+
+// fail has the API server fail requests of a method and a path with an HTTP status; 0 ends it.
+func (r *requests) fail(request string, status int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fault = map[string]int{request: status}
+	r.failed = 0
+}
+
+// failures is how many requests have failed since.
+func (r *requests) failures() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -191,7 +209,18 @@ func (r *requests) RoundTrip(request *http.Request) (*http.Response, error) {
 	} else {
 		r.writes = append(r.writes, request.Method+" "+request.URL.Path)
 	}
+	status := r.fault[request.Method+" "+request.URL.Path]
+	if status != 0 {
+		r.failed++
+	}
 	r.mu.Unlock()
+	if status != 0 {
+		return &http.Response{
+			StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Request: request,
+			Body: io.NopCloser(strings.NewReader(fmt.Sprintf(`{"kind":"Status","apiVersion":"v1","status":"Failure","code":%d,"reason":%q,"message":"injected"}`,
+				status, map[int]string{http.StatusForbidden: "Forbidden", http.StatusInternalServerError: "InternalError"}[status]))),
+		}, nil
+	}
 	return r.next.RoundTrip(request)
 }
 

@@ -24,7 +24,8 @@ const (
 const (
 	// ReasonAccepted: the specification is valid and its references resolve.
 	ReasonAccepted = "Accepted"
-	// ReasonInvalidSpec: the specification breaks a rule that no schema can state; the message names the field.
+	// ReasonInvalidSpec: the specification breaks a rule that no schema can state, such as one that names a
+	// Secret with the keys of a ledger; the message names the field.
 	ReasonInvalidSpec = "InvalidSpec"
 	// ReasonInvalidExpression: a CEL expression does not compile; the message gives line and column.
 	ReasonInvalidExpression = "InvalidExpression"
@@ -47,14 +48,16 @@ const (
 	// ReasonDeploymentUnavailable: the worker's Deployment has too few ready replicas.
 	ReasonDeploymentUnavailable = "DeploymentUnavailable"
 	// ReasonWorkerRefused: the API server does not take an object of the worker, such as a request above its
-	// limit, or one whose name is taken by somebody else's object; the message says which.
+	// limit, one whose name is taken by somebody else's object, or one that a quota or an admission policy
+	// forbids; the message says which.
 	ReasonWorkerRefused = "WorkerRefused"
 	// ReasonLedgerAvailable: the ledger answers the operator.
 	ReasonLedgerAvailable = "LedgerAvailable"
 	// ReasonLedgerUnavailable: the ledger does not answer the operator, so nothing is known of what it
 	// holds; or a worker waits for the ledger's certificates.
 	ReasonLedgerUnavailable = "LedgerUnavailable"
-	// ReasonLedgerRefused: the API server does not take an object of the ledger; the message says which.
+	// ReasonLedgerRefused: the API server does not take an object of the ledger; the message says which. A
+	// ledger that runs goes on, and is read.
 	ReasonLedgerRefused = "LedgerRefused"
 	// ReasonPolicyRefused: the ledger does not take the policy; the message is the ledger's.
 	ReasonPolicyRefused = "PolicyRefused"

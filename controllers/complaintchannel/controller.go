@@ -40,9 +40,9 @@ import (
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch
 // +kubebuilder:rbac:groups="";events.k8s.io,resources=events,verbs=create;patch
 
-// retryConflict is when an object is applied again whose name is taken: the cache does not hold what is
-// somebody else's, so nothing tells when it is gone.
-const retryConflict = time.Minute
+// retryRefused is when an object is applied again whose name is taken, or which a quota or an admission policy
+// does not let in: nothing tells when somebody else's object is gone or their policy has changed.
+const retryRefused = time.Minute
 
 // concurrency is how many channels are reconciled at once.
 const concurrency = 4
@@ -126,6 +126,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		doing string
 		run   func(context.Context, *scope) error
 	}{
+		{"finding the worker", r.findDeployment},
 		{"judging the specification", r.judge},
 		{"reading credentials", r.credentials},
 		{"running the worker", r.run},
@@ -144,7 +145,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	switch {
 	case s.retry:
-		return ctrl.Result{RequeueAfter: retryConflict}, nil // the condition tells of it
+		return ctrl.Result{RequeueAfter: retryRefused}, nil // the condition tells of it
 	case s.refused != "":
 		return ctrl.Result{}, reconcile.TerminalError(failure)
 	}

@@ -36,6 +36,14 @@ func (r *Reconciler) credentials(ctx context.Context, s *scope) error {
 	if !s.source.Accepted() {
 		return nil
 	}
+	if err := r.readCredentials(ctx, s); err != nil {
+		s.source = judge.Verdict{} // not known until they can be read
+		return err
+	}
+	return nil
+}
+
+func (r *Reconciler) readCredentials(ctx context.Context, s *scope) error {
 	key, err := r.hashKey(ctx, index.Ledger(s.channel))
 	if err != nil {
 		return err
@@ -91,9 +99,6 @@ func (r *Reconciler) digest(ctx context.Context, namespace string, reference sec
 // channel's specification, or that of its SLA, has become invalid: it goes on as it is, and a new one
 // just does not start.
 func (r *Reconciler) run(ctx context.Context, s *scope) error {
-	if err := r.findDeployment(ctx, s); err != nil {
-		return err
-	}
 	if !s.source.Accepted() {
 		return r.stopSuspended(ctx, s)
 	}
@@ -105,12 +110,15 @@ func (r *Reconciler) run(ctx context.Context, s *scope) error {
 		return err
 	}
 	err = r.applyWorker(ctx, s)
-	if apierrors.IsInvalid(err) || apierrors.IsConflict(err) {
-		s.refused, s.retry = "The API server refused an object of the worker: "+err.Error(), apierrors.IsConflict(err)
+	// Forbidden is what a quota or an admission policy answers; either may change.
+	later := apierrors.IsConflict(err) || apierrors.IsForbidden(err)
+	if later || apierrors.IsInvalid(err) {
+		s.refused, s.retry = "The API server refused an object of the worker: "+err.Error(), later
 	}
 	return err
 }
 
+// findDeployment comes before everything that can fail, as a worker goes on running while something does.
 func (r *Reconciler) findDeployment(ctx context.Context, s *scope) error {
 	deployment := &appsv1.Deployment{}
 	err := r.Client.Get(ctx, types.NamespacedName{Namespace: s.worker.Namespace, Name: s.worker.Name}, deployment)

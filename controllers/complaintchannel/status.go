@@ -62,7 +62,7 @@ func decideStatus(s *scope, view ledgers.ChannelView, known, complete bool) *v1a
 	case known && view.FiguresKnown:
 		after.Unanswered, after.Overdue = new(view.Unanswered), new(view.Overdue)
 		after.OldestUnansweredAt, after.LastEventAt = timestamp(view.OldestUnansweredAt), timestamp(view.LastEventAt)
-	case !known && s.source.Accepted():
+	case !known && !s.rejected():
 		// Not heard of since the operator started, or not yet in the ledger's policy: as it was.
 		after.Unanswered, after.Overdue = before.Unanswered, before.Overdue
 		after.OldestUnansweredAt, after.LastEventAt = before.OldestUnansweredAt, before.LastEventAt
@@ -75,7 +75,11 @@ func setAccepted(s *scope) {
 	if verdict.Accepted() {
 		verdict = s.promise
 	}
+	before := s.conditions.Before(v1alpha1.ConditionAccepted)
 	switch {
+	case verdict.Reason == "" && before != nil && before.ObservedGeneration == s.channel.Generation:
+		// What was judged once has not become doubtful because the API server fails for a moment.
+		s.conditions.Set(v1alpha1.ConditionAccepted, before.Status, before.Reason, before.Message)
 	case verdict.Reason == "":
 		s.conditions.Unknown(v1alpha1.ConditionAccepted, v1alpha1.ReasonPending, "The specification could not be judged; the operator tries again.")
 	case verdict.Accepted():
@@ -84,6 +88,9 @@ func setAccepted(s *scope) {
 		s.conditions.False(v1alpha1.ConditionAccepted, verdict.Reason, verdict.Message)
 	}
 }
+
+// rejected says that the source is known to be at fault.
+func (s *scope) rejected() bool { return s.source.Reason != "" && !s.source.Accepted() }
 
 func setWorkerAvailable(s *scope) {
 	const condition = v1alpha1.ConditionWorkerAvailable
@@ -97,6 +104,8 @@ func setWorkerAvailable(s *scope) {
 		s.conditions.False(condition, v1alpha1.ReasonWorkerRefused, s.refused)
 	case s.deployment == nil && s.waiting != "":
 		s.conditions.False(condition, v1alpha1.ReasonLedgerUnavailable, s.waiting)
+	case s.deployment == nil && (s.source.Reason == "" || s.promise.Reason == ""):
+		s.conditions.Unknown(condition, v1alpha1.ReasonPending, "The specification could not be judged; the operator tries again.")
 	case s.deployment == nil && !(s.source.Accepted() && s.promise.Accepted()):
 		s.conditions.False(condition, v1alpha1.ReasonNotAccepted, "A worker starts once the specification is accepted.")
 	case s.deployment == nil:
@@ -142,7 +151,7 @@ func setSourceConnected(s *scope, view ledgers.ChannelView, known bool) {
 	switch {
 	case replicas != nil && *replicas == 0:
 		s.conditions.Unknown(condition, v1alpha1.ReasonSuspended, "No worker is meant to run.")
-	case !known && before != nil && s.source.Accepted():
+	case !known && before != nil && !s.rejected():
 		s.conditions.Set(condition, before.Status, before.Reason, before.Message)
 	case !known:
 		s.conditions.Unknown(condition, v1alpha1.ReasonNotReported, "No worker has reported yet.")

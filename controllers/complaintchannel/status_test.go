@@ -90,7 +90,8 @@ func TestDecideStatus(t *testing.T) {
 		"an error of the operator is unknown, not false": {
 			change:     func(s *scope) { s.source, s.promise, s.deployment = judge.Verdict{}, judge.Verdict{}, nil },
 			incomplete: true,
-			want:       []verdict{{"Accepted", "Unknown", "Pending"}, {"Ready", "Unknown", "Pending"}},
+			want:       []verdict{{"Accepted", "Unknown", "Pending"}, {"Ready", "Unknown", "Pending"}, {"WorkerAvailable", "Unknown", "Pending"}},
+			unanswered: new(int64(7)),
 		},
 		"a worker that waits for the ledger says so": {
 			change: func(s *scope) { s.waiting, s.deployment = "The worker waits for the ledger's certificates.", nil },
