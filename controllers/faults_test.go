@@ -2,6 +2,8 @@ package controllers_test
 
 import (
 	"context"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,4 +98,83 @@ func TestAStatusThatWasRestoredIsBroughtUpToDate(t *testing.T) {
 	})
 	apply(t, namespace, portalManifest("dsw", "dsw", "token", "suspend: true"))
 	channelHas(t, namespace, "dsw", v1alpha1.ConditionReady, no, v1alpha1.ReasonSuspended)
+}
+
+func TestAnAPIServerThatFailsChangesNothingThatIsKnown(t *testing.T) {
+	namespace := city(t, "failing")
+	o := operate(t, namespace)
+	furnish(t, namespace)
+	apply(t, namespace, secretManifest("dsw", map[string]string{"token": "x"})+"\n---\n"+portalManifest("dsw", "dsw", "token", ""))
+	available(t, namespace, "dsw", corev1.ConditionTrue)
+	channelHas(t, namespace, "dsw", v1alpha1.ConditionReady, yes, "")
+
+	o.requests.fail("GET /api/v1/namespaces/failing/secrets/dsw", http.StatusInternalServerError)
+	apply(t, namespace, secretManifest("dsw", map[string]string{"token": "y"}))
+	eventually(t, "passes that fail", func() string {
+		if o.requests.failures() < 3 { // a pass writes its status before the next one begins
+			return "are not made"
+		}
+		return ""
+	})
+	for _, kind := range []string{v1alpha1.ConditionAccepted, v1alpha1.ConditionWorkerAvailable, v1alpha1.ConditionReady} {
+		channel := get(t, namespace, "dsw", &v1alpha1.ComplaintChannel{})
+		if wrong := condition(channel.Status.Conditions, channel.Generation, kind, yes, ""); wrong != "" {
+			t.Errorf("while a Secret cannot be read: %s", wrong)
+		}
+	}
+	o.requests.fail("", 0)
+	// A quota or an admission policy forbids.
+	o.requests.fail("PATCH /apis/apps/v1/namespaces/failing/deployments/late-worker", http.StatusForbidden)
+	apply(t, namespace, portalManifest("late", "dsw", "token", ""))
+	if message := channelHas(t, namespace, "late", v1alpha1.ConditionWorkerAvailable, no, v1alpha1.ReasonWorkerRefused); !strings.Contains(message, "injected") {
+		t.Errorf("the condition says %q", message)
+	}
+}
+
+func TestARefusedObjectOfALedgerStopsNothingElse(t *testing.T) {
+	namespace := city(t, "hindered")
+	apply(t, namespace, `
+apiVersion: v1
+kind: Service
+metadata: {name: ledger-ledger}
+spec: {ports: [{name: https, port: 8443, targetPort: 9999}], selector: {app: other}}`)
+	operate(t, namespace)
+	furnish(t, namespace)
+	runLedger(t, namespace, "ledger")
+	ledgerHas(t, namespace, "ledger", v1alpha1.ConditionReady, no, v1alpha1.ReasonLedgerRefused)
+	tells(t, namespace, "ledger", "Warning LedgerRefused Ready", "ledger-ledger")
+	ledgerHas(t, namespace, "ledger", v1alpha1.ConditionLedgerAvailable, yes, "")
+	eventually(t, "the policy", func() string {
+		if get(t, namespace, "ledger", &v1alpha1.ComplaintLedger{}).Status.PolicyRevision == "" {
+			return "is not handed over"
+		}
+		return ""
+	})
+}
+
+func TestTheKeysOfALedgerAreNoCredentials(t *testing.T) {
+	namespace := city(t, "keys")
+	operate(t, namespace)
+	furnish(t, namespace)
+	for _, name := range []string{"ledger-ledger-authority", "ledger-ledger-pseudonym"} {
+		eventually(t, name, func() string {
+			if !exists(t, namespace, name, &corev1.Secret{}) {
+				return "is not there"
+			}
+			return ""
+		})
+	}
+	apply(t, namespace, portalManifest("thief", "ledger-ledger-pseudonym", "key", "")+"\n---\n"+portalManifest("forger", "ledger-ledger-authority", "tls.key", ""))
+	for _, name := range []string{"thief", "forger"} {
+		message := channelHas(t, namespace, name, v1alpha1.ConditionAccepted, no, v1alpha1.ReasonInvalidSpec)
+		if !strings.Contains(message, "tokenSecretRef") || !strings.Contains(message, "keys of a ledger") {
+			t.Errorf("the condition says %q", message)
+		}
+	}
+	apply(t, namespace, `
+apiVersion: tanggap.dev/v1alpha1
+kind: ComplaintLedger
+metadata: {name: robber}
+spec: {storage: {type: postgres, postgres: {urlSecretRef: {name: ledger-ledger-pseudonym, key: key}}}}`)
+	ledgerHas(t, namespace, "robber", v1alpha1.ConditionAccepted, no, v1alpha1.ReasonInvalidSpec)
 }

@@ -53,6 +53,14 @@ func (r *Reconciler) readCredentials(ctx context.Context, s *scope) error {
 	}
 	var digests []string
 	for _, reference := range s.worker.references() {
+		own, err := secrets.RefuseOwn(ctx, r.Client, s.channel.Namespace, reference)
+		if err != nil {
+			return err
+		}
+		if own != "" {
+			s.source = judge.Verdict{Reason: v1alpha1.ReasonInvalidSpec, Message: own}
+			return nil
+		}
 		found, missing, err := r.digest(ctx, s.channel.Namespace, reference, key)
 		if err != nil {
 			return err

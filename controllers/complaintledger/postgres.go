@@ -30,6 +30,14 @@ const defaultReplicas = 2
 func (r *Reconciler) readCredentials(ctx context.Context, s *scope) error {
 	var hashes []string
 	for _, reference := range index.DatabaseReferences(s.ledger) {
+		own, err := secrets.RefuseOwn(ctx, r.Client, s.key.Namespace, reference)
+		if err != nil {
+			return err
+		}
+		if own != "" {
+			s.missing, s.missingReason = own, v1alpha1.ReasonInvalidSpec
+			return nil
+		}
 		key := types.NamespacedName{Namespace: s.key.Namespace, Name: reference.Name}
 		digests, found, err := read(ctx, r.pseudonyms, r.Live, key, secrets.Variant(s.hashKey), func(secret *corev1.Secret) (secrets.Digests, error) {
 			return secrets.Digest(s.hashKey, secret), nil

@@ -5,6 +5,7 @@ package secrets
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tanggap/tanggap/controllers/internal/names"
 )
 
 // Reader derives something from Secrets and remembers it as long as the Secret does not change. It is
@@ -87,4 +90,21 @@ func Metadata() *metav1.PartialObjectMetadata {
 	metadata := &metav1.PartialObjectMetadata{}
 	metadata.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 	return metadata
+}
+
+// IsOwn says that a Secret is one of the operator's own, by its metadata: the keys of a ledger's authority, of its
+// server and of its pseudonyms.
+func IsOwn(metadata *metav1.PartialObjectMetadata) bool {
+	return metadata.Labels[names.ManagedByLabel] == names.ManagedBy && metadata.Labels[names.ComponentLabel] == names.ComponentLedger
+}
+
+// RefuseOwn is a sentence where a reference names one of the operator's own Secrets; "" where it does not, or to
+// none. Whoever may write a specification decides where the values go that it names, and would read these keys.
+func RefuseOwn(ctx context.Context, reader client.Reader, namespace string, reference Reference) (string, error) {
+	metadata := Metadata()
+	err := reader.Get(ctx, types.NamespacedName{Namespace: namespace, Name: reference.Name}, metadata)
+	if err != nil || !IsOwn(metadata) {
+		return "", client.IgnoreNotFound(err)
+	}
+	return fmt.Sprintf("%s: the Secret %q holds keys of a ledger, which are not to be given away", reference.Path, reference.Name), nil
 }
