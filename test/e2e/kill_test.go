@@ -162,7 +162,7 @@ func (c *town) eachEventOnce(t *testing.T, want map[string]int) {
 		if got := c.ingested(metrics, channel, "accepted"); got != events {
 			t.Errorf("%s: %d events were accepted, %d happened", channel, got, events)
 		}
-		measured.note("kills: duplicates dropped of the channel "+channel, c.ingested(metrics, channel, "duplicate"))
+		measured.note(c.namespace+": duplicates dropped of the channel "+channel, c.ingested(metrics, channel, "duplicate"))
 	}
 }
 

@@ -69,7 +69,7 @@ func run(m *testing.M, state string) (code int, err error) {
 	world.audit = filepath.Join(state, "audit.log")
 	world.Cluster, err = cluster.Start(ctx, cluster.Options{
 		Root: root, StateDir: state, Tanggap: world.tanggap, AuditLog: world.audit,
-		Commands: map[string][]string{simulatorImage: {filepath.Join(state, "demo")}},
+		Commands: map[string][]string{simulatorImage: {filepath.Join(state, "demo")}, nextImage: {world.tanggap}},
 	})
 	if err != nil {
 		return 1, err
