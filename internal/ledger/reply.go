@@ -157,7 +157,7 @@ func readReply(row *store.Reply) (state replyState, err error) {
 
 // putReply writes a reply; next is when something is to be done about it, unless it is done.
 func (t *transaction) putReply(ctx context.Context, channel string, s *replyState, next time.Time) error {
-	row := store.Reply{Channel: channel, ID: s.ID}
+	row := store.Reply{Channel: channel, ID: s.ID, Event: s.Event}
 	if s.ChangedAt = t.at; s.State.Final() {
 		s.Text, row.DoneAt = "", t.at
 	} else {
@@ -361,40 +361,26 @@ func (t *transaction) returnReplies(ctx context.Context, channel string, returne
 			why[returned[i].Event] = returned[i].Message
 		}
 	}
-	// Most are of messages that others sent. A reply's answer is there, and is found without going through them all.
-	events := slices.Sorted(maps.Keys(why))
-	cases, err := t.tx.CasesOfEvents(ctx, channel, events)
+	// Most are of messages that others sent.
+	found, err := t.tx.RepliesOfEvents(ctx, channel, slices.Sorted(maps.Keys(why)))
 	if err != nil {
 		return err
 	}
-	for i, event := range events {
-		if cases[i] == "" {
-			delete(why, event)
+	for _, row := range found {
+		if row == nil {
+			continue
 		}
-	}
-	for after := ""; len(why) > 0; {
-		replies, err := t.tx.RepliesAfter(ctx, channel, after, maxRepliesSeen)
+		s, err := readReply(row)
 		if err != nil {
 			return err
 		}
-		for i := range replies {
-			after = replies[i].ID
-			s, err := readReply(&replies[i])
-			if err != nil {
-				return err
-			}
-			message, came := why[s.Event]
-			delete(why, s.Event)
-			if !came || s.State != ledgerapi.ReplySent {
-				continue
-			}
-			s.Returned, s.State, s.Reason, s.Message = true, ledgerapi.ReplyFailed, ledgerapi.ReasonReplyRefused, cut(message, maxReplyMessage)
-			if err := t.putReply(ctx, channel, &s, time.Time{}); err != nil {
-				return err
-			}
+		if s.State != ledgerapi.ReplySent {
+			continue
 		}
-		if len(replies) < maxRepliesSeen {
-			return nil
+		s.Returned, s.State, s.Reason = true, ledgerapi.ReplyFailed, ledgerapi.ReasonReplyRefused
+		s.Message = cut(why[s.Event], maxReplyMessage)
+		if err := t.putReply(ctx, channel, &s, time.Time{}); err != nil {
+			return err
 		}
 	}
 	return nil

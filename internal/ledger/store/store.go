@@ -78,6 +78,8 @@ type Reader interface {
 	// OpenReplies are at most limit replies with a NextAt that is not after until, the earliest first: of the
 	// channel, or of all where it is "".
 	OpenReplies(ctx context.Context, channel string, until time.Time, limit int) ([]Reply, error)
+	// RepliesOfEvents are the replies of the channel with these Events; nil where there is none.
+	RepliesOfEvents(ctx context.Context, channel string, events []string) ([]*Reply, error)
 	// RepliesAfter are at most limit replies of the channel with an ID above the one given, in the order of
 	// their IDs, those that are done among them.
 	RepliesAfter(ctx context.Context, channel, id string, limit int) ([]Reply, error)
@@ -259,6 +261,8 @@ type Reply struct {
 	NextAt time.Time
 	// DoneAt is when it was done; the zero time is not yet.
 	DoneAt time.Time
+	// Event is the identifier of the answer that it became; "" is none.
+	Event string
 	// State is whatever else there is; the store does not look into it.
 	State []byte
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"slices"
+	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -77,6 +78,24 @@ func repliesAreKept(h harness) {
 	wantAfter("Up to the limit", "dsw", "a", 1, b)
 	wantAfter("After the last", "dsw", "c", 10)
 	wantAfter("Of no channel", "none", "", 10)
+	answer := reply("dsw", "c", -1, 5)
+	answer.Event = "platform/7"
+	put(answer)
+	// wantOf compares the replies that became the events.
+	wantOf := func(what, channel string, events []string, want ...*store.Reply) {
+		t.Helper()
+		view(t, s, func(r store.Reader) error {
+			got, err := r.RepliesOfEvents(t.Context(), channel, events)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", what, diff)
+			}
+			return err
+		})
+	}
+	wantOf("By their answers", "dsw", []string{"none", "platform/7", ""}, nil, &answer, nil)
+	wantOf("At another channel", "sigap", []string{"platform/7"}, nil)
+	wantOf("At no channel", "none", []string{"platform/7"}, nil)
+	wantAfter("With its answer", "dsw", "b", 10, answer)
 	drop := func(before time.Time, limit int) (n int) {
 		t.Helper()
 		update(t, s, func(tx store.Tx) (err error) {
@@ -89,4 +108,32 @@ func repliesAreKept(h harness) {
 		t.Errorf("Dropped %v, want none before the first, one by one, and none at the end", got)
 	}
 	wantOpen("What is not done stays", "", instant(99), 10, "sigap/a", "dsw/a")
+}
+
+// WantAnswers checks the Events of all replies of a channel, by their IDs, and that they are found by them.
+func WantAnswers(t *testing.T, s store.Store, channel string, want map[string]string) {
+	t.Helper()
+	view(t, s, func(r store.Reader) error {
+		all, err := r.RepliesAfter(t.Context(), channel, "", len(want)+1)
+		got := map[string]string{}
+		for i := range all {
+			got[all[i].ID] = all[i].Event
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("The answers (-want +got):\n%s", diff)
+		}
+		for id, event := range want {
+			if event == "" {
+				continue
+			}
+			found, err := r.RepliesOfEvents(t.Context(), channel, []string{event})
+			if err != nil {
+				return err
+			}
+			if found[0] == nil || found[0].ID != id {
+				t.Errorf("The answer %q finds %+v; want the reply %s", event, found[0], id)
+			}
+		}
+		return err
+	})
 }

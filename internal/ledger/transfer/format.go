@@ -84,6 +84,7 @@ type replyLine struct {
 	ID      string     `json:"id"`
 	NextAt  *time.Time `json:"nextAt,omitempty"`
 	DoneAt  *time.Time `json:"doneAt,omitempty"`
+	Event   string     `json:"event,omitempty"`
 	State   opaque     `json:"state,omitempty"`
 }
 
@@ -205,7 +206,7 @@ func (l *channelLine) channel() store.Channel {
 }
 
 func (l *replyLine) reply() store.Reply {
-	return store.Reply{Channel: l.Channel, ID: l.ID, NextAt: instant(l.NextAt), DoneAt: instant(l.DoneAt), State: l.State}
+	return store.Reply{Channel: l.Channel, ID: l.ID, NextAt: instant(l.NextAt), DoneAt: instant(l.DoneAt), Event: l.Event, State: l.State}
 }
 
 func lineOfCase(c *store.Case, events int) *caseLine {

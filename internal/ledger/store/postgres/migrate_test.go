@@ -12,6 +12,7 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"github.com/tanggap/tanggap/internal/ledger/store"
+	"github.com/tanggap/tanggap/internal/ledger/storetest"
 )
 
 // TestADatabaseOfTheFirstVersionIsBroughtUp: a ledger of the first version has written, and one of it goes on
@@ -69,6 +70,21 @@ func TestADatabaseOfTheFirstVersionIsBroughtUp(t *testing.T) {
 	if n := rowsOf(t, name, "writers"); n != 3 {
 		t.Errorf("There are %d writers; want 3", n)
 	}
+}
+
+// TestEarlierRepliesAreFoundByTheirAnswers: replies of the first version have no column for them.
+func TestEarlierRepliesAreFoundByTheirAnswers(t *testing.T) {
+	t.Parallel()
+	name := databaseOfFirstVersion(t)
+	err := server.Execute(t.Context(), name, "INSERT INTO channels (id, name, revision) VALUES (1, 'dsw', 1)",
+		"UPDATE ledger SET last_channel = 1",
+		`INSERT INTO replies (channel, id, state) VALUES (1, 'sent', convert_to('{"id":"sent","event":"platform/\"\u00e9é\""}', 'UTF8')),
+			(1, 'waits', convert_to('{"id":"waits","text":"baik"}', 'UTF8')), (1, 'bare', NULL)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, Options{URL: server.URLAs(name, name)})
+	storetest.WantAnswers(t, s, "dsw", map[string]string{"sent": `platform/"éé"`, "waits": "", "bare": ""})
 }
 
 // databaseOfFirstVersion is a database as the first version left it.

@@ -89,6 +89,7 @@ func planned(ctx context.Context) map[string]planStatement {
 		"the oldest unanswered":     {func(r store.Reader) error { _, err := r.OldestUnanswered(ctx, []string{"dsw"}); return err }, "ORDER BY unanswered_since", "cases_unanswered"},
 		"the cases of events":       {func(r store.Reader) error { _, err := r.CasesOfEvents(ctx, "dsw", []string{"E1"}); return err }, "e.channel = $2 AND e.id = u.id", "events_pkey"},
 		"replies":                   {func(r store.Reader) error { _, err := r.Replies(ctx, "dsw", []string{"R1"}); return err }, "FROM replies p WHERE p.channel = $2", "replies_pkey"},
+		"replies of answers":        {func(r store.Reader) error { _, err := r.RepliesOfEvents(ctx, "dsw", []string{"E1"}); return err }, "p.event = u.event", "replies_event"},
 		"open replies of a channel": {func(r store.Reader) error { _, err := r.OpenReplies(ctx, "dsw", at, 10); return err }, "(p.channel, p.next_at)", "replies_next_of"},
 		"figures since a revision":  {func(r store.Reader) error { return r.Figures(ctx, 5, func(store.Figures) error { return nil }) }, "FROM figures WHERE", "figures_revision"},
 		"a page": {func(r store.Reader) error {
@@ -136,7 +137,7 @@ func fill(t *testing.T, server *postgres.Server, name string, n int, more ...str
 		fmt.Sprintf(`INSERT INTO events (case_ref, at, received_at, channel, marks, id, kind, actor)
 			SELECT n, n, n, 1, 0, 'E' || n, 'Received', 'citizen' FROM generate_series(1, %d) n ON CONFLICT DO NOTHING`, n),
 		fmt.Sprintf(`INSERT INTO figures SELECT n, 0, 0, 0, 0, 0, 'k' || n FROM generate_series(1, %d) n ON CONFLICT DO NOTHING`, n),
-		fmt.Sprintf(`INSERT INTO replies SELECT n, n, 1, 'R' || n, '' FROM generate_series(1, %d) n ON CONFLICT DO NOTHING`, n),
+		fmt.Sprintf(`INSERT INTO replies SELECT n, n, 1, 'R' || n, '', 'E' || n FROM generate_series(1, %d) n ON CONFLICT DO NOTHING`, n),
 	}, more...)
 	if err := server.Execute(t.Context(), name, statements...); err != nil {
 		t.Fatal(err)

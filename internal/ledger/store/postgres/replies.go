@@ -8,26 +8,53 @@ import (
 	"github.com/tanggap/tanggap/internal/ledger/store"
 )
 
-var repliesByID = "SELECT u.n, p.next_at, p.done_at, p.state FROM (SELECT " + numbered("id", "text") + `) u
+const replyColumns = "p.id, p.next_at, p.done_at, p.event, p.state"
+
+var (
+	repliesByID = "SELECT u.n, " + replyColumns + " FROM (SELECT " + numbered("id", "text") + `) u
 	CROSS JOIN LATERAL (SELECT * FROM replies p WHERE p.channel = $2 AND p.id = u.id LIMIT 1) p`
+	repliesOfEvents = "SELECT u.n, " + replyColumns + " FROM (SELECT " + numbered("event", "text") + `) u
+	CROSS JOIN LATERAL (SELECT * FROM replies p WHERE p.channel = $2 AND p.event IS NOT NULL AND p.event = u.event LIMIT 1) p`
+)
+
+// reply reads replyColumns.
+func (r *row) reply(channel string) store.Reply {
+	return store.Reply{Channel: channel, ID: r.text(), NextAt: r.time(), DoneAt: r.time(), Event: r.text(), State: r.bytea()}
+}
 
 // Replies implements store.Reader.
 func (r *reader) Replies(_ context.Context, channel string, ids []string) ([]*store.Reply, error) {
-	replies := make([]*store.Reply, len(ids))
-	of, err := r.channel(channel)
-	if err == nil && of != 0 && len(ids) > 0 {
-		err = r.query(repliesByID,
-			func(a *args) { texts(a, ids, func(id *string) string { return *id }); a.int4(of) },
-			func(row *row) error {
-				place := row.int4() - 1
-				replies[place] = &store.Reply{Channel: channel, ID: ids[place], NextAt: row.time(), DoneAt: row.time(), State: row.bytea()}
-				return nil
-			})
-	}
+	replies, err := r.repliesBy(repliesByID, channel, ids)
 	if err != nil {
 		return nil, fmt.Errorf("reading replies: %w", err)
 	}
 	return replies, nil
+}
+
+// RepliesOfEvents implements store.Reader.
+func (r *reader) RepliesOfEvents(_ context.Context, channel string, events []string) ([]*store.Reply, error) {
+	replies, err := r.repliesBy(repliesOfEvents, channel, events)
+	if err != nil {
+		return nil, fmt.Errorf("looking for replies by their answers: %w", err)
+	}
+	return replies, nil
+}
+
+// repliesBy are the replies of a channel by one text each.
+func (r *reader) repliesBy(sql, channel string, by []string) ([]*store.Reply, error) {
+	replies := make([]*store.Reply, len(by))
+	of, err := r.channel(channel)
+	if err == nil && of != 0 && len(by) > 0 {
+		err = r.query(sql,
+			func(a *args) { texts(a, by, func(text *string) string { return *text }); a.int4(of) },
+			func(row *row) error {
+				place := row.int4() - 1
+				found := row.reply(channel)
+				replies[place] = &found
+				return nil
+			})
+	}
+	return replies, err
 }
 
 // OpenReplies implements store.Reader.
@@ -49,7 +76,7 @@ func (r *reader) openReplies(channel string, until time.Time, limit int) (replie
 			return nil, err
 		}
 	}
-	err = r.query("SELECT c.name, p.id, p.next_at, p.state FROM (SELECT * FROM replies p WHERE "+condition+` LIMIT $2) p
+	err = r.query("SELECT c.name, "+replyColumns+" FROM (SELECT * FROM replies p WHERE "+condition+` LIMIT $2) p
 		CROSS JOIN LATERAL (SELECT * FROM channels c WHERE c.id = p.channel LIMIT 1) c`,
 		func(a *args) {
 			a.int8(until.UnixMicro())
@@ -59,7 +86,7 @@ func (r *reader) openReplies(channel string, until time.Time, limit int) (replie
 			}
 		},
 		func(row *row) error {
-			replies = append(replies, store.Reply{Channel: row.text(), ID: row.text(), NextAt: row.time(), State: row.bytea()})
+			replies = append(replies, row.reply(row.text()))
 			return nil
 		})
 	return replies, err
@@ -69,10 +96,10 @@ func (r *reader) openReplies(channel string, until time.Time, limit int) (replie
 func (r *reader) RepliesAfter(_ context.Context, channel, id string, limit int) (replies []store.Reply, err error) {
 	of, err := r.channel(channel)
 	if err == nil && of != 0 {
-		err = r.query("SELECT p.id, p.next_at, p.done_at, p.state FROM replies p WHERE p.channel = $1 AND p.id > $2 ORDER BY p.id LIMIT $3",
+		err = r.query("SELECT "+replyColumns+" FROM replies p WHERE p.channel = $1 AND p.id > $2 ORDER BY p.id LIMIT $3",
 			func(a *args) { a.int4(of); a.text(id); a.int8(int64(limit)) },
 			func(row *row) error {
-				replies = append(replies, store.Reply{Channel: channel, ID: row.text(), NextAt: row.time(), DoneAt: row.time(), State: row.bytea()})
+				replies = append(replies, row.reply(channel))
 				return nil
 			})
 	}
@@ -82,8 +109,9 @@ func (r *reader) RepliesAfter(_ context.Context, channel, id string, limit int) 
 	return replies, nil
 }
 
-var putReplies = "INSERT INTO replies (channel, id, next_at, done_at, state) SELECT " + columns("", "integer, text, bigint, bigint, bytea") + `
-	ON CONFLICT (channel, id) DO UPDATE SET next_at = excluded.next_at, done_at = excluded.done_at, state = excluded.state`
+var putReplies = "INSERT INTO replies (channel, id, next_at, done_at, event, state) SELECT " + columns("", "integer, text, bigint, bigint, text, bytea") + `
+	ON CONFLICT (channel, id) DO UPDATE SET next_at = excluded.next_at, done_at = excluded.done_at, event = excluded.event,
+	state = excluded.state`
 
 // PutReplies implements store.Tx.
 func (t *tx) PutReplies(_ context.Context, replies []store.Reply) error {
@@ -103,6 +131,7 @@ func (t *tx) PutReplies(_ context.Context, replies []store.Reply) error {
 			texts(a, replies, func(p *store.Reply) string { return p.ID })
 			times(a, replies, func(p *store.Reply) time.Time { return p.NextAt })
 			times(a, replies, func(p *store.Reply) time.Time { return p.DoneAt })
+			optionals(a, replies, func(p *store.Reply) string { return p.Event })
 			byteas(a, replies, func(p *store.Reply) []byte { return p.State })
 		}, nil)
 	}

@@ -216,6 +216,29 @@ func TestAnEarlierSchemaIsBroughtUp(t *testing.T) {
 	}
 }
 
+// TestEarlierRepliesAreFoundByTheirAnswers opens a ledger of the schema before replies had a column for them.
+func TestEarlierRepliesAreFoundByTheirAnswers(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, fileName)
+	write(t, path, nil)
+	for n, name := range []string{"0001_ledger", "0002_revisions", "0003_replies", "0004_overdue", "0005_reporters"} {
+		script, err := migrations.ReadFile("migrations/" + name + ".sql")
+		if err != nil {
+			t.Fatal(err)
+		}
+		execute(t, path, fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", script, applicationID, n+1))
+	}
+	execute(t, path, `INSERT INTO channels (name) VALUES ('dsw');
+		INSERT INTO replies (channel, id, state) VALUES (1, 'sent', CAST('{"id":"sent","event":"platform/\"\u00e9é\""}' AS BLOB)),
+			(1, 'waits', CAST('{"id":"waits","text":"baik"}' AS BLOB)), (1, 'bare', NULL)`)
+	s, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	storetest.WantAnswers(t, s, "dsw", map[string]string{"sent": `platform/"éé"`, "waits": "", "bare": ""})
+}
+
 // wantReporters asks a ledger that was brought up for the cases of its reporters, and for one that came after.
 func wantReporters(t *testing.T, s *Store) {
 	t.Helper()
