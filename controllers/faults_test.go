@@ -152,6 +152,20 @@ spec: {ports: [{name: https, port: 8443, targetPort: 9999}], selector: {app: oth
 	})
 }
 
+func TestATakenNameOfALedgersSecretIsSaid(t *testing.T) {
+	namespace := city(t, "taken")
+	apply(t, namespace, secretManifest("ledger-ledger-tls", map[string]string{"tls.crt": "somebody's", "tls.key": "own"}))
+	operate(t, namespace)
+	apply(t, namespace, ledgerManifest)
+	message := ledgerHas(t, namespace, "ledger", v1alpha1.ConditionReady, no, v1alpha1.ReasonLedgerRefused)
+	if !strings.Contains(message, "ledger-ledger-tls") || strings.Contains(message, "somebody's") {
+		t.Errorf("the condition says %q", message)
+	}
+	if got := string(get(t, namespace, "ledger-ledger-tls", &corev1.Secret{}).Data["tls.crt"]); got != "somebody's" {
+		t.Errorf("it holds %q", got)
+	}
+}
+
 func TestTheKeysOfALedgerAreNoCredentials(t *testing.T) {
 	namespace := city(t, "keys")
 	operate(t, namespace)

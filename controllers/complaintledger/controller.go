@@ -162,7 +162,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		{"handing over the policy", r.handOverPolicy},
 	} {
 		if err := phase.run(ctx, s); err != nil {
-			failure = fmt.Errorf("%s: %w", phase.doing, err)
+			if err := r.unlessRefused(s, err); err != nil {
+				failure = fmt.Errorf("%s: %w", phase.doing, err)
+			}
 			break // what follows builds on it
 		}
 	}

@@ -18,10 +18,15 @@ import (
 // again, or a quota or an admission policy has changed.
 const retryObject = time.Minute
 
-// run makes the ledger's objects what they should be. A refusal is told by a condition and stops nothing else: a
-// ledger that runs is read, gets its policy and keeps its certificates.
+// run makes the ledger's objects what they should be. A refusal stops nothing else: a ledger that runs is read, gets
+// its policy and keeps its certificates.
 func (r *Reconciler) run(ctx context.Context, s *scope) error {
-	err := r.applyAll(ctx, s)
+	return r.unlessRefused(s, r.applyAll(ctx, s))
+}
+
+// unlessRefused has the condition Ready tell of an error by which the API server refuses an object, and gives any
+// other back.
+func (r *Reconciler) unlessRefused(s *scope, err error) error {
 	if apierrors.IsInvalid(err) || apierrors.IsConflict(err) || apierrors.IsForbidden(err) {
 		s.refused = "The API server refused an object of the ledger: " + err.Error()
 		s.lookAgain(r.Now().Add(retryObject))
