@@ -2,13 +2,16 @@ package controllers_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -191,4 +194,40 @@ kind: ComplaintLedger
 metadata: {name: robber}
 spec: {storage: {type: postgres, postgres: {urlSecretRef: {name: ledger-ledger-pseudonym, key: key}}}}`)
 	ledgerHas(t, namespace, "robber", v1alpha1.ConditionAccepted, no, v1alpha1.ReasonInvalidSpec)
+}
+
+// TestOperatorsOfDifferentNamespacesShareTheBinding has each keep to its own ledgers, as the binding is one for the
+// whole cluster.
+func TestOperatorsOfDifferentNamespacesShareTheBinding(t *testing.T) {
+	namespaces := []string{city(t, "north"), city(t, "south")}
+	operators := []*operator{operate(t, namespaces[0]), operate(t, namespaces[1])}
+	has := func(namespace string, want bool) string {
+		found := mayReview(t, namespace)
+		if found != want {
+			return fmt.Sprintf("%s: the ledger is bound: %t; want %t", namespace, found, want)
+		}
+		return ""
+	}
+	for _, namespace := range namespaces {
+		apply(t, namespace, ledgerManifest)
+	}
+	eventually(t, "both ledgers", func() string { return has(namespaces[0], true) + has(namespaces[1], true) })
+	for _, o := range operators {
+		settle(t, o)
+	}
+	if wrong := has(namespaces[0], true) + has(namespaces[1], true); wrong != "" {
+		t.Error(wrong)
+	}
+	if err := admin.Delete(t.Context(), get(t, namespaces[0], "ledger", &v1alpha1.ComplaintLedger{})); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "one ledger", func() string { return has(namespaces[0], false) + has(namespaces[1], true) })
+}
+
+// mayReview says whether the ledger of a namespace may review tokens.
+func mayReview(t *testing.T, namespace string) bool {
+	t.Helper()
+	binding := &rbacv1.ClusterRoleBinding{}
+	return exists(t, "", "tanggap-ledger-token-review", binding) &&
+		slices.ContainsFunc(binding.Subjects, func(s rbacv1.Subject) bool { return s.Namespace == namespace && s.Name == "ledger-ledger" })
 }

@@ -302,7 +302,7 @@ func operateOn(t *testing.T, namespace, image string) *operator {
 	mgr := o.manager(t, restConfig, namespace)
 	ctx, cancel := context.WithCancel(t.Context())
 	err = controllers.Setup(ctx, mgr, controllers.Options{
-		Image: image, Namespace: operatorNamespace, Metrics: o.metrics, Now: o.clock.now, After: time.After,
+		Image: image, Namespace: operatorNamespace, WatchNamespaces: []string{namespace}, Metrics: o.metrics, Now: o.clock.now, After: time.After,
 	})
 	if err != nil {
 		t.Fatal(err)

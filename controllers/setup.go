@@ -30,6 +30,8 @@ type Options struct {
 	Image string
 	// Namespace is the operator's own.
 	Namespace string
+	// WatchNamespaces are those that CacheOptions was given; none is all.
+	WatchNamespaces []string
 	// Metrics takes the collector of the complaints' metrics.
 	Metrics prometheus.Registerer
 	// Now is the clock, After waits on it.
@@ -90,7 +92,7 @@ func setupControllers(mgr ctrl.Manager, options Options, set *ledgers.Set, j *ju
 	}
 	keeper := complaintledger.NewReconciler(complaintledger.Options{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Ledgers: set, Recorder: recorder,
-		Image: options.Image, Namespace: options.Namespace, Now: options.Now,
+		Image: options.Image, Namespace: options.Namespace, Namespaces: options.WatchNamespaces, Now: options.Now,
 	})
 	if err := keeper.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("setting up the controller of ledgers: %w", err)

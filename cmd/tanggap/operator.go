@@ -90,7 +90,7 @@ func runOperator(ctx context.Context, f operatorFlags) error {
 		return err
 	}
 	err = controllers.Setup(ctx, mgr, controllers.Options{
-		Image: f.image, Namespace: f.operatorNamespace,
+		Image: f.image, Namespace: f.operatorNamespace, WatchNamespaces: f.watchNamespaces,
 		Metrics: exporter, Now: time.Now, After: time.After,
 	})
 	if err != nil {

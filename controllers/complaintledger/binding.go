@@ -1,7 +1,6 @@
 package complaintledger
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -24,9 +23,13 @@ import (
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=clusterroles,resourceNames=tanggap-ledger,verbs=bind
 
 // bindingReconciler keeps the one ClusterRoleBinding that lets all ledgers review tokens.
-type bindingReconciler struct{ client client.Client }
+type bindingReconciler struct {
+	client client.Client
+	// namespaces are those that the operator looks after; none is all.
+	namespaces []string
+}
 
-func setupBinding(mgr ctrl.Manager, c client.Client) error {
+func setupBinding(mgr ctrl.Manager, c client.Client, namespaces []string) error {
 	one := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
 		return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: names.TokenReviewBinding}}}
 	})
@@ -34,7 +37,7 @@ func setupBinding(mgr ctrl.Manager, c client.Client) error {
 		Named("token-review-binding").
 		Watches(&v1alpha1.ComplaintLedger{}, one, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&rbacv1.ClusterRoleBinding{}, one).
-		Complete(&bindingReconciler{client: c})
+		Complete(&bindingReconciler{client: c, namespaces: namespaces})
 }
 
 // Reconcile implements reconcile.Reconciler.
@@ -47,8 +50,29 @@ func (r *bindingReconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl
 	for _, ledger := range standing[v1alpha1.ComplaintLedger](list.Items) {
 		ledgers = append(ledgers, client.ObjectKeyFromObject(ledger))
 	}
-	slices.SortFunc(ledgers, func(a, b types.NamespacedName) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
-	})
-	return ctrl.Result{}, apply.Object(ctx, r.client, buildTokenReviewBinding(ledgers), &rbacv1.ClusterRoleBinding{})
+	others, err := r.others(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	binding := buildTokenReviewBinding(append(ledgers, others...))
+	return ctrl.Result{}, apply.Object(ctx, r.client, binding, &rbacv1.ClusterRoleBinding{})
+}
+
+// others are the ledgers that are bound in namespaces which other operators look after: with each having its own
+// ledgers bound only, they would never come to rest.
+func (r *bindingReconciler) others(ctx context.Context) ([]types.NamespacedName, error) {
+	if len(r.namespaces) == 0 {
+		return nil, nil
+	}
+	var binding rbacv1.ClusterRoleBinding
+	if err := r.client.Get(ctx, types.NamespacedName{Name: names.TokenReviewBinding}, &binding); err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	var ledgers []types.NamespacedName
+	for _, subject := range binding.Subjects {
+		if ledger, ok := names.LedgerOf(subject.Name); ok && !slices.Contains(r.namespaces, subject.Namespace) {
+			ledgers = append(ledgers, types.NamespacedName{Namespace: subject.Namespace, Name: ledger})
+		}
+	}
+	return ledgers, nil
 }

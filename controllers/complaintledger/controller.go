@@ -61,7 +61,9 @@ type Options struct {
 	Image string
 	// Namespace is the operator's own, from which it may reach the ledgers.
 	Namespace string
-	Now       func() time.Time
+	// Namespaces are those that the operator looks after; none is all.
+	Namespaces []string
+	Now        func() time.Time
 }
 
 // NewReconciler makes a Reconciler.
@@ -129,7 +131,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err != nil {
 		return err
 	}
-	return setupBinding(mgr, r.Client)
+	return setupBinding(mgr, r.Client, r.Namespaces)
 }
 
 // Reconcile implements reconcile.Reconciler.

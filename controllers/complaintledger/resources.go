@@ -1,6 +1,9 @@
 package complaintledger
 
 import (
+	"cmp"
+	"slices"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -209,6 +212,9 @@ func buildTokenReviewBinding(ledgers []types.NamespacedName) *rbacv1ac.ClusterRo
 	binding := rbacv1ac.ClusterRoleBinding(names.TokenReviewBinding).
 		WithLabels(map[string]string{names.NameLabel: names.Name, names.ManagedByLabel: names.ManagedBy}).
 		WithRoleRef(rbacv1ac.RoleRef().WithAPIGroup(rbacv1.GroupName).WithKind("ClusterRole").WithName(names.TokenReviewRole))
+	slices.SortFunc(ledgers, func(a, b types.NamespacedName) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
 	for _, ledger := range ledgers {
 		binding.WithSubjects(rbacv1ac.Subject().WithKind(rbacv1.ServiceAccountKind).
 			WithNamespace(ledger.Namespace).WithName(names.Ledger(ledger.Name)))

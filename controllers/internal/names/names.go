@@ -4,6 +4,7 @@ package names
 
 import (
 	"strconv"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -70,7 +71,15 @@ func WorkerUser(namespace, worker string) string {
 }
 
 // Ledger is the name of a ledger's StatefulSet, Service, ServiceAccount and NetworkPolicy.
-func Ledger(ledger string) string { return ledger + "-ledger" }
+func Ledger(ledger string) string { return ledger + ledgerSuffix }
+
+const ledgerSuffix = "-ledger"
+
+// LedgerOf is the ledger that Ledger gave a name of; false if it gave none such.
+func LedgerOf(name string) (string, bool) {
+	ledger, ok := strings.CutSuffix(name, ledgerSuffix)
+	return ledger, ok && ledger != ""
+}
 
 // LedgerAuthority is the Secret with the keys of a ledger's certificate authority. Only the operator
 // uses it; no pod mounts it.
