@@ -61,6 +61,8 @@ func badFiles() map[string]badManifest {
 		"two readers of one directory":                {callCentre, `spec: {worker: {replicas: 2}}`, "a source that is polled has one reader, so at most 1"},
 		"files of no volume":                          {exports, filesPatch(`volume: null`), "spec.source.csv.files.volume"},
 		"files of a volume in capitals":               {exports, filesPatch(`volume: {claimName: Exports}`), "must be the name of a PersistentVolumeClaim"},
+		"files of a ledger":                           {exports, filesPatch(`volume: {claimName: data-ledger-ledger-0}`), "is the volume of a ledger"},
+		"a quarantine in a ledger":                    {exports, filesPatch(`quarantine: {claimName: data-ledger-ledger-0}`), "is the volume of a ledger"},
 		"files beside the volume":                     {exports, filesPatch(`volume: {subPath: a/../../b}`), "must be a relative path without '..'"},
 		"files of an absolute path":                   {exports, filesPatch(`volume: {subPath: /a}`), "must be a relative path without '..'"},
 		"files of a directory by their pattern":       {exports, filesPatch(`pattern: "a/*.csv"`), "must be a name with * and ?, without a directory"},
