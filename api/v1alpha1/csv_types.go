@@ -127,7 +127,7 @@ type ClaimDirectory struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="must be the name of a PersistentVolumeClaim: lower-case letters, digits, '-' and '.'"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^data-.+-ledger-[0-9]+$')",message="is the volume of a ledger, whose files are no channel's"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^data-.+-ledger-[0-9]+$')",message="must not be the volume of a ledger"
 	ClaimName string `json:"claimName,omitempty"`
 	// subPath within the volume; the default is its root.
 	// +optional
