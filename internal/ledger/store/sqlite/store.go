@@ -211,7 +211,9 @@ func (s *Store) Close() (err error) {
 
 func (s *Store) unlock() {
 	if s.lock != nil {
-		// Closing releases the lock; nothing was written to the file.
+		// Closing would not release the lock while a child that this process is about to start still has the descriptor. If
+		// either fails, the lock ends with the process; nothing was written to the file.
+		_ = syscall.Flock(int(s.lock.Fd()), syscall.LOCK_UN)
 		_ = s.lock.Close()
 	}
 }
