@@ -329,7 +329,13 @@ func (t *transaction) erasedBy(e *store.Event) int {
 
 // eraseReplies ends the replies on their way to cases that were erased.
 func (t *transaction) eraseReplies(ctx context.Context, states []*caseState) error {
-	open, err := t.tx.OpenReplies(ctx, "", farFuture(), maxOpenReplies)
+	var erased []complaint.CaseKey
+	for _, c := range states {
+		if c.record.Erased != 0 {
+			erased = append(erased, c.row.CaseKey)
+		}
+	}
+	open, err := t.tx.OpenRepliesOf(ctx, erased)
 	if err != nil {
 		return err
 	}
@@ -338,25 +344,18 @@ func (t *transaction) eraseReplies(ctx context.Context, states []*caseState) err
 		if err != nil {
 			return err
 		}
-		to := complaint.CaseKey{Channel: open[i].Channel, CaseID: s.Case}
-		if slices.ContainsFunc(states, func(c *caseState) bool { return c.row.CaseKey == to && c.record.Erased != 0 }) {
-			was := s.State
-			s.State, s.Message = ledgerapi.ReplyFailed, "the reporter was erased"
-			if was == ledgerapi.ReplySending {
-				// A worker has it: if it says that it was sent, the case is answered.
-				s.State, s.Message = ledgerapi.ReplyUnconfirmed, "the reporter was erased while a worker sent it"
-			}
-			if err := t.putReply(ctx, open[i].Channel, &s, time.Time{}); err != nil {
-				return err
-			}
+		was := s.State
+		s.State, s.Message = ledgerapi.ReplyFailed, "the reporter was erased"
+		if was == ledgerapi.ReplySending {
+			// A worker has it: if it says that it was sent, the case is answered.
+			s.State, s.Message = ledgerapi.ReplyUnconfirmed, "the reporter was erased while a worker sent it"
+		}
+		if err := t.putReply(ctx, open[i].Channel, &s, time.Time{}); err != nil {
+			return err
 		}
 	}
 	return nil
 }
-
-// maxOpenReplies bounds the replies that are looked at; more than a few on their way are a fault elsewhere,
-// and each ends within a day.
-const maxOpenReplies = 10_000
 
 // sweep is where the search for traces of reporters who were erased stands. It is kept by the process
 // alone: another one begins anew.

@@ -157,11 +157,14 @@ func readReply(row *store.Reply) (state replyState, err error) {
 
 // putReply writes a reply; next is when something is to be done about it, unless it is done.
 func (t *transaction) putReply(ctx context.Context, channel string, s *replyState, next time.Time) error {
-	row := store.Reply{Channel: channel, ID: s.ID, Event: s.Event}
-	if s.ChangedAt = t.at; s.State.Final() {
+	row := store.Reply{Channel: channel, ID: s.ID, CaseID: s.Case, Event: s.Event}
+	switch s.ChangedAt = t.at; {
+	case s.State.Final():
 		s.Text, row.DoneAt = "", t.at
-	} else {
-		row.NextAt = next
+	case s.State == ledgerapi.ReplySending:
+		row.NextAt, row.EndsAt = next, next
+	default:
+		row.NextAt, row.EndsAt = next, s.CreatedAt.Add(replyAttempts)
 	}
 	waited := t.countReply(channel, s)
 	var err error
@@ -388,38 +391,24 @@ func (t *transaction) returnReplies(ctx context.Context, channel string, returne
 
 // tidyReplies ends what no worker comes for and forgets what was done long ago.
 func (t *transaction) tidyReplies(ctx context.Context, limit int) (more bool, err error) {
-	channels := []string{""}
-	for i := 0; i < len(channels); i++ {
-		open, err := t.tx.OpenReplies(ctx, channels[i], t.at, limit)
+	ending, err := t.tx.EndingReplies(ctx, t.at, limit)
+	if err != nil {
+		return false, err
+	}
+	ended := 0
+	for i := range ending {
+		s, err := readReply(&ending[i])
 		if err != nil {
 			return false, err
 		}
-		for j := range open {
-			s, err := readReply(&open[j])
-			if err != nil {
-				return false, err
-			}
-			if t.giveUp(&s) {
-				if err := t.putReply(ctx, open[j].Channel, &s, time.Time{}); err != nil {
-					return false, err
-				}
-			}
+		if !t.giveUp(&s) {
+			continue
 		}
-		if i == 0 && len(open) == limit {
-			// Those that wait at one channel for their worker must not hide what is to be ended at another.
-			channels = append(channels, t.replying()...)
+		if err := t.putReply(ctx, ending[i].Channel, &s, time.Time{}); err != nil {
+			return false, err
 		}
+		ended++
 	}
 	dropped, err := t.tx.DropReplies(ctx, t.at.Add(-replyKept), limit)
-	return dropped == limit, err
-}
-
-// replying are the channels at which replies wait.
-func (t *transaction) replying() (channels []string) {
-	for _, name := range slices.Sorted(maps.Keys(t.before.channels)) {
-		if t.figure(channelKey(familyReply, name))[replyWaiting] > 0 {
-			channels = append(channels, name)
-		}
-	}
-	return channels
+	return dropped == limit || ended == limit, err
 }

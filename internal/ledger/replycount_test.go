@@ -26,13 +26,14 @@ func (f *fixture) take(id string, dryRun bool) time.Time {
 	return status.CreatedAt
 }
 
-// TestManyRepliesThatWaitKeepNoOtherFromItsEnd has the worker of one channel down, and a worker of another one not
-// come back from a reply.
+// TestManyRepliesThatWaitKeepNoOtherFromItsEnd has more replies wait at one channel than are looked at together, and
+// its worker, and that of another channel, not come back from what they were given.
 func TestManyRepliesThatWaitKeepNoOtherFromItsEnd(t *testing.T) {
 	f := replying(t)
-	for i := range maintenanceCases {
+	for i := range maintenanceCases + outboxReplies {
 		f.take(fmt.Sprint("waits", i), false)
 	}
+	given := f.outbox()
 	d := f.ledger.document
 	sigap := d.Channels["sigap"]
 	sigap.Replies = true
@@ -52,7 +53,10 @@ func TestManyRepliesThatWaitKeepNoOtherFromItsEnd(t *testing.T) {
 	if got, err := f.ledger.ReplyStatus(t.Context(), "sigap", cleaned.ID); err != nil || got.State != ledgerapi.ReplyUnconfirmed {
 		t.Errorf("The reply that no worker came back from is %s (%v), want %s", got.State, err, ledgerapi.ReplyUnconfirmed)
 	}
-	f.wantReply("waits0", ledgerapi.ReplyPending)
+	for i := range given {
+		f.wantReply(given[i].ID, ledgerapi.ReplyUnconfirmed)
+	}
+	f.wantReply(fmt.Sprint("waits", maintenanceCases+outboxReplies-1), ledgerapi.ReplyPending)
 }
 
 func (f *fixture) wantReplies(when string, want ledgerapi.ReplySummary) {

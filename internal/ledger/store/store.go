@@ -75,9 +75,12 @@ type Reader interface {
 
 	// Replies are the replies of the ids of a channel; nil where there is none.
 	Replies(ctx context.Context, channel string, ids []string) ([]*Reply, error)
-	// OpenReplies are at most limit replies with a NextAt that is not after until, the earliest first: of the
-	// channel, or of all where it is "".
+	// OpenReplies are at most limit replies of the channel with a NextAt that is not after until, the earliest first.
 	OpenReplies(ctx context.Context, channel string, until time.Time, limit int) ([]Reply, error)
+	// EndingReplies are at most limit replies with an EndsAt that is not after until, the earliest first.
+	EndingReplies(ctx context.Context, until time.Time, limit int) ([]Reply, error)
+	// OpenRepliesOf are the replies of the cases that have a NextAt, in no particular order.
+	OpenRepliesOf(ctx context.Context, keys []complaint.CaseKey) ([]Reply, error)
 	// RepliesOfEvents are the replies of the channel with these Events; nil where there is none.
 	RepliesOfEvents(ctx context.Context, channel string, events []string) ([]*Reply, error)
 	// RepliesAfter are at most limit replies of the channel with an ID above the one given, in the order of
@@ -257,8 +260,12 @@ type Observed struct {
 // Reply is a reply on its way out, or done. (Channel, ID) is its key.
 type Reply struct {
 	Channel, ID string
+	// CaseID is whose it is.
+	CaseID string
 	// NextAt is when something is to be done about it; the zero time is never again.
 	NextAt time.Time
+	// EndsAt is when it ends unless something has become of it by then; the zero time is never.
+	EndsAt time.Time
 	// DoneAt is when it was done; the zero time is not yet.
 	DoneAt time.Time
 	// Event is the identifier of the answer that it became; "" is none.

@@ -2,11 +2,14 @@ package storetest
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/store"
 )
 
@@ -42,18 +45,18 @@ func repliesAreKept(h harness) {
 			return err
 		})
 	}
-	wantOpen("Before there is any", "", instant(99), 10)
+	wantOpen("Before there is any", "dsw", instant(99), 10)
 	put(reply("dsw", "b", 20, -1), reply("dsw", "a", 10, -1), reply("sigap", "a", 15, -1), reply("dsw", "c", -1, 5))
-	wantOpen("All channels", "", instant(99), 10, "dsw/a", "sigap/a", "dsw/b")
-	wantOpen("Up to the instant itself", "", instant(15), 10, "dsw/a", "sigap/a")
-	wantOpen("Up to the limit", "", instant(99), 1, "dsw/a")
-	wantOpen("One channel", "dsw", instant(99), 10, "dsw/a", "dsw/b")
+	wantOpen("All of a channel", "dsw", instant(99), 10, "dsw/a", "dsw/b")
+	wantOpen("Up to the instant itself", "dsw", instant(20), 10, "dsw/a", "dsw/b")
+	wantOpen("Before the instant", "dsw", instant(19), 10, "dsw/a")
+	wantOpen("Up to the limit", "dsw", instant(99), 1, "dsw/a")
 	wantOpen("A channel without any", "none", instant(99), 10)
 
 	later := reply("dsw", "a", 30, -1)
 	later.State = nil
 	put(later, reply("dsw", "b", -1, 40))
-	wantOpen("After changes", "", instant(99), 10, "sigap/a", "dsw/a")
+	wantOpen("After changes", "dsw", instant(99), 10, "dsw/a")
 	view(t, s, func(r store.Reader) error {
 		got, err := r.Replies(t.Context(), "dsw", []string{"b", "none", "a"})
 		b := reply("dsw", "b", -1, 40)
@@ -107,33 +110,83 @@ func repliesAreKept(h harness) {
 	if got := []int{drop(instant(5), 10), drop(instant(99), 1), drop(instant(99), 10), drop(instant(99), 10)}; !slices.Equal(got, []int{0, 1, 1, 0}) {
 		t.Errorf("Dropped %v, want none before the first, one by one, and none at the end", got)
 	}
-	wantOpen("What is not done stays", "", instant(99), 10, "sigap/a", "dsw/a")
+	wantOpen("What is not done stays", "dsw", instant(99), 10, "dsw/a")
+	wantOpen("At another channel too", "sigap", instant(99), 10, "sigap/a")
 }
 
-// WantAnswers checks the Events of all replies of a channel, by their IDs, and that they are found by them.
-func WantAnswers(t *testing.T, s store.Store, channel string, want map[string]string) {
+// repliesAreFoundByTheirEndsAndCases has replies that wait and one that does not.
+func repliesAreFoundByTheirEndsAndCases(h harness) {
+	t := h.t
+	s := opened(t, h.open)
+	reply := func(channel, id, of string, ends int) store.Reply {
+		return store.Reply{Channel: channel, ID: id, CaseID: of, NextAt: instant(1), EndsAt: instant(ends), State: []byte(id)}
+	}
+	first, second, third := reply("dsw", "a", "C1", 30), reply("sigap", "a", "C1", 20), reply("dsw", "b", "C1", 10)
+	other := reply("dsw", "c", "C2", 40)
+	done := store.Reply{Channel: "dsw", ID: "d", CaseID: "C1", DoneAt: instant(1), Event: "E1", State: []byte("d")}
+	update(t, s, func(tx store.Tx) error {
+		return tx.PutReplies(t.Context(), []store.Reply{first, second, third, other, done})
+	})
+	view(t, s, func(r store.Reader) error {
+		for _, test := range []struct {
+			what  string
+			until time.Time
+			limit int
+			want  []store.Reply
+		}{
+			{"Before the first", instant(9), 10, nil},
+			{"Up to the instant itself", instant(20), 10, []store.Reply{third, second}},
+			{"Up to the limit", instant(99), 1, []store.Reply{third}},
+			{"All", instant(99), 10, []store.Reply{third, second, first, other}},
+		} {
+			got, err := r.EndingReplies(t.Context(), test.until, test.limit)
+			if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
+				t.Errorf("%s: %v (-want +got):\n%s", test.what, err, diff)
+			}
+		}
+		got, err := r.OpenRepliesOf(t.Context(), []complaint.CaseKey{key("dsw", "C1"), key("none", "C1"), key("dsw", "none")})
+		slices.SortFunc(got, func(a, b store.Reply) int { return strings.Compare(a.ID, b.ID) })
+		if diff := cmp.Diff([]store.Reply{first, third}, got); diff != "" {
+			t.Errorf("Those of a case (-want +got):\n%s", diff)
+		}
+		return err
+	})
+	ended := store.Reply{Channel: "dsw", ID: "b", CaseID: "C1", DoneAt: instant(50), State: []byte("b")}
+	update(t, s, func(tx store.Tx) error { return tx.PutReplies(t.Context(), []store.Reply{ended}) })
+	view(t, s, func(r store.Reader) error {
+		ending, err := r.EndingReplies(t.Context(), instant(99), 1)
+		if diff := cmp.Diff([]store.Reply{second}, ending); err != nil || diff != "" {
+			t.Errorf("Once one has ended: %v (-want +got):\n%s", err, diff)
+		}
+		open, err := r.OpenRepliesOf(t.Context(), []complaint.CaseKey{key("dsw", "C1")})
+		if diff := cmp.Diff([]store.Reply{first}, open); diff != "" {
+			t.Errorf("Of its case (-want +got):\n%s", diff)
+		}
+		return err
+	})
+}
+
+// WantReplies checks all replies of a channel, in the order of their IDs and but for their States, and that they are found
+// by their answers.
+func WantReplies(t *testing.T, s store.Store, channel string, want ...store.Reply) {
 	t.Helper()
 	view(t, s, func(r store.Reader) error {
-		all, err := r.RepliesAfter(t.Context(), channel, "", len(want)+1)
-		got := map[string]string{}
-		for i := range all {
-			got[all[i].ID] = all[i].Event
+		got, err := r.RepliesAfter(t.Context(), channel, "", len(want)+1)
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(store.Reply{}, "State")); err != nil || diff != "" {
+			t.Errorf("The replies: %v (-want +got):\n%s", err, diff)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("The answers (-want +got):\n%s", diff)
-		}
-		for id, event := range want {
-			if event == "" {
+		for i := range want {
+			if want[i].Event == "" {
 				continue
 			}
-			found, err := r.RepliesOfEvents(t.Context(), channel, []string{event})
+			found, err := r.RepliesOfEvents(t.Context(), channel, []string{want[i].Event})
 			if err != nil {
 				return err
 			}
-			if found[0] == nil || found[0].ID != id {
-				t.Errorf("The answer %q finds %+v; want the reply %s", event, found[0], id)
+			if found[0] == nil || found[0].ID != want[i].ID {
+				t.Errorf("The answer %q finds %+v; want the reply %s", want[i].Event, found[0], want[i].ID)
 			}
 		}
-		return err
+		return nil
 	})
 }

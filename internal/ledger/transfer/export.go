@@ -147,7 +147,8 @@ func (w *writer) replies(ctx context.Context, r store.Reader) error {
 				last = one.ID
 				w.totals.Replies++
 				err := w.write(line{Reply: &replyLine{
-					Channel: one.Channel, ID: one.ID, NextAt: optional(one.NextAt), DoneAt: optional(one.DoneAt), Event: one.Event, State: one.State,
+					Channel: one.Channel, ID: one.ID, Case: one.CaseID, NextAt: optional(one.NextAt), EndsAt: optional(one.EndsAt),
+					DoneAt: optional(one.DoneAt), Event: one.Event, State: one.State,
 				}})
 				if err != nil {
 					return err

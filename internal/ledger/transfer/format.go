@@ -82,7 +82,9 @@ type figuresLine struct {
 type replyLine struct {
 	Channel string     `json:"channel"`
 	ID      string     `json:"id"`
+	Case    string     `json:"case,omitempty"`
 	NextAt  *time.Time `json:"nextAt,omitempty"`
+	EndsAt  *time.Time `json:"endsAt,omitempty"`
 	DoneAt  *time.Time `json:"doneAt,omitempty"`
 	Event   string     `json:"event,omitempty"`
 	State   opaque     `json:"state,omitempty"`
@@ -206,7 +208,10 @@ func (l *channelLine) channel() store.Channel {
 }
 
 func (l *replyLine) reply() store.Reply {
-	return store.Reply{Channel: l.Channel, ID: l.ID, NextAt: instant(l.NextAt), DoneAt: instant(l.DoneAt), Event: l.Event, State: l.State}
+	return store.Reply{
+		Channel: l.Channel, ID: l.ID, CaseID: l.Case, NextAt: instant(l.NextAt), EndsAt: instant(l.EndsAt), DoneAt: instant(l.DoneAt),
+		Event: l.Event, State: l.State,
+	}
 }
 
 func lineOfCase(c *store.Case, events int) *caseLine {

@@ -108,7 +108,8 @@ func fill(rt *rapid.T, s store.Store, channels int) {
 			var replies []store.Reply
 			for n := range rapid.IntRange(0, 3).Draw(rt, "replies") {
 				replies = append(replies, store.Reply{
-					Channel: channel, ID: fmt.Sprint("r", n), NextAt: at(rt, "next"), DoneAt: at(rt, "done"), Event: text(rt, "answer"), State: document(rt, "reply"),
+					Channel: channel, ID: fmt.Sprint("r", n), CaseID: text(rt, "case"), NextAt: at(rt, "next"), EndsAt: at(rt, "ends"),
+					DoneAt: at(rt, "done"), Event: text(rt, "answer"), State: document(rt, "reply"),
 				})
 			}
 			if err := tx.PutReplies(ctx, replies); err != nil {

@@ -72,19 +72,25 @@ func TestADatabaseOfTheFirstVersionIsBroughtUp(t *testing.T) {
 	}
 }
 
-// TestEarlierRepliesAreFoundByTheirAnswers: replies of the first version have no column for them.
-func TestEarlierRepliesAreFoundByTheirAnswers(t *testing.T) {
+// TestEarlierRepliesAreFound: replies of the first version have no columns for what they are found by.
+func TestEarlierRepliesAreFound(t *testing.T) {
 	t.Parallel()
 	name := databaseOfFirstVersion(t)
 	err := server.Execute(t.Context(), name, "INSERT INTO channels (id, name, revision) VALUES (1, 'dsw', 1)",
 		"UPDATE ledger SET last_channel = 1",
-		`INSERT INTO replies (channel, id, state) VALUES (1, 'sent', convert_to('{"id":"sent","event":"platform/\"\u00e9é\""}', 'UTF8')),
-			(1, 'waits', convert_to('{"id":"waits","text":"baik"}', 'UTF8')), (1, 'bare', NULL)`)
+		`INSERT INTO replies (channel, id, next_at, done_at, state) VALUES (1, 'a', NULL, 9, NULL),
+			(1, 'sent', NULL, 9, convert_to('{"case":"C\"é","state":"Sent","event":"platform/\"\u00e9é\""}', 'UTF8')),
+			(1, 'sending', 7, NULL, convert_to('{"case":"C1","state":"Sending","text":"baik"}', 'UTF8')),
+			(1, 'waits', 8, NULL, convert_to('{"case":"C1","state":"Pending","text":"baik"}', 'UTF8'))`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := open(t, Options{URL: server.URLAs(name, name)})
-	storetest.WantAnswers(t, s, "dsw", map[string]string{"sent": `platform/"éé"`, "waits": "", "bare": ""})
+	storetest.WantReplies(t, s, "dsw",
+		store.Reply{Channel: "dsw", ID: "a", DoneAt: time.UnixMicro(9).UTC()},
+		store.Reply{Channel: "dsw", ID: "sending", CaseID: "C1", NextAt: time.UnixMicro(7).UTC(), EndsAt: time.UnixMicro(7).UTC()},
+		store.Reply{Channel: "dsw", ID: "sent", CaseID: `C"é`, DoneAt: time.UnixMicro(9).UTC(), Event: `platform/"éé"`},
+		store.Reply{Channel: "dsw", ID: "waits", CaseID: "C1", NextAt: time.UnixMicro(8).UTC(), EndsAt: time.UnixMicro(8).UTC().Add(24 * time.Hour)})
 }
 
 // databaseOfFirstVersion is a database as the first version left it.

@@ -90,6 +90,8 @@ func planned(ctx context.Context) map[string]planStatement {
 		"the cases of events":       {func(r store.Reader) error { _, err := r.CasesOfEvents(ctx, "dsw", []string{"E1"}); return err }, "e.channel = $2 AND e.id = u.id", "events_pkey"},
 		"replies":                   {func(r store.Reader) error { _, err := r.Replies(ctx, "dsw", []string{"R1"}); return err }, "FROM replies p WHERE p.channel = $2", "replies_pkey"},
 		"replies of answers":        {func(r store.Reader) error { _, err := r.RepliesOfEvents(ctx, "dsw", []string{"E1"}); return err }, "p.event = u.event", "replies_event"},
+		"replies that end":          {func(r store.Reader) error { _, err := r.EndingReplies(ctx, at, 10); return err }, "p.ends_at <= $1", "replies_ends"},
+		"open replies of cases":     {func(r store.Reader) error { _, err := r.OpenRepliesOf(ctx, keys); return err }, "p.case_id = u.case_id", "replies_case"},
 		"open replies of a channel": {func(r store.Reader) error { _, err := r.OpenReplies(ctx, "dsw", at, 10); return err }, "(p.channel, p.next_at)", "replies_next_of"},
 		"figures since a revision":  {func(r store.Reader) error { return r.Figures(ctx, 5, func(store.Figures) error { return nil }) }, "FROM figures WHERE", "figures_revision"},
 		"a page": {func(r store.Reader) error {
@@ -137,7 +139,7 @@ func fill(t *testing.T, server *postgres.Server, name string, n int, more ...str
 		fmt.Sprintf(`INSERT INTO events (case_ref, at, received_at, channel, marks, id, kind, actor)
 			SELECT n, n, n, 1, 0, 'E' || n, 'Received', 'citizen' FROM generate_series(1, %d) n ON CONFLICT DO NOTHING`, n),
 		fmt.Sprintf(`INSERT INTO figures SELECT n, 0, 0, 0, 0, 0, 'k' || n FROM generate_series(1, %d) n ON CONFLICT DO NOTHING`, n),
-		fmt.Sprintf(`INSERT INTO replies SELECT n, n, 1, 'R' || n, '', 'E' || n FROM generate_series(1, %d) n ON CONFLICT DO NOTHING`, n),
+		fmt.Sprintf(`INSERT INTO replies SELECT n, n, 1, 'R' || n, '', n, 'C' || n, 'E' || n FROM generate_series(1, %d) n ON CONFLICT DO NOTHING`, n),
 	}, more...)
 	if err := server.Execute(t.Context(), name, statements...); err != nil {
 		t.Fatal(err)

@@ -69,10 +69,18 @@ func TestEveryReadUsesItsIndex(t *testing.T) {
 			_, err := r.RepliesAfter(t.Context(), "dsw", "", 10)
 			return err
 		}, "PRIMARY KEY"},
-		"replies of all channels": {func(r store.Reader) error {
-			_, err := r.OpenReplies(t.Context(), "", at, 10)
+		"replies that end": {func(r store.Reader) error {
+			_, err := r.EndingReplies(t.Context(), at, 10)
 			return err
-		}, "replies_next"},
+		}, "replies_ends"},
+		"replies of cases": {func(r store.Reader) error {
+			_, err := r.OpenRepliesOf(t.Context(), []complaint.CaseKey{{Channel: "dsw", CaseID: "C1"}})
+			return err
+		}, "replies_case"},
+		"replies of answers": {func(r store.Reader) error {
+			_, err := r.RepliesOfEvents(t.Context(), "dsw", []string{"E1"})
+			return err
+		}, "replies_event"},
 		"a page": {func(r store.Reader) error {
 			_, _, err := r.Page(t.Context(), store.PageQuery{Channel: "dsw", Limit: 10, Scan: 10})
 			return err

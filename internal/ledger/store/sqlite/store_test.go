@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -67,6 +68,12 @@ func TestOneLedgerAtATime(t *testing.T) {
 	if err := shared.Update(t.Context(), func(store.Tx) error { return nil }); !errors.Is(err, store.ErrInUse) {
 		t.Errorf("An update of a shared store gives %v; want %v", err, store.ErrInUse)
 	}
+	// As a child has it between fork and exec.
+	inherited, err := syscall.Dup(int(first.lock.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Close(inherited) }()
 	if err := errors.Join(shared.Close(), first.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -216,8 +223,8 @@ func TestAnEarlierSchemaIsBroughtUp(t *testing.T) {
 	}
 }
 
-// TestEarlierRepliesAreFoundByTheirAnswers opens a ledger of the schema before replies had a column for them.
-func TestEarlierRepliesAreFoundByTheirAnswers(t *testing.T) {
+// TestEarlierRepliesAreFound opens a ledger of the schema before replies had columns for what they are found by.
+func TestEarlierRepliesAreFound(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, fileName)
 	write(t, path, nil)
@@ -229,14 +236,20 @@ func TestEarlierRepliesAreFoundByTheirAnswers(t *testing.T) {
 		execute(t, path, fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", script, applicationID, n+1))
 	}
 	execute(t, path, `INSERT INTO channels (name) VALUES ('dsw');
-		INSERT INTO replies (channel, id, state) VALUES (1, 'sent', CAST('{"id":"sent","event":"platform/\"\u00e9é\""}' AS BLOB)),
-			(1, 'waits', CAST('{"id":"waits","text":"baik"}' AS BLOB)), (1, 'bare', NULL)`)
+		INSERT INTO replies (channel, id, next_at, done_at, state) VALUES (1, 'a', NULL, 9, NULL),
+			(1, 'sent', NULL, 9, CAST('{"case":"C\"é","state":"Sent","event":"platform/\"\u00e9é\""}' AS BLOB)),
+			(1, 'sending', 7, NULL, CAST('{"case":"C1","state":"Sending","text":"baik"}' AS BLOB)),
+			(1, 'waits', 8, NULL, CAST('{"case":"C1","state":"Pending","text":"baik"}' AS BLOB))`)
 	s, err := Open(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	storetest.WantAnswers(t, s, "dsw", map[string]string{"sent": `platform/"éé"`, "waits": "", "bare": ""})
+	storetest.WantReplies(t, s, "dsw",
+		store.Reply{Channel: "dsw", ID: "a", DoneAt: time.UnixMicro(9).UTC()},
+		store.Reply{Channel: "dsw", ID: "sending", CaseID: "C1", NextAt: time.UnixMicro(7).UTC(), EndsAt: time.UnixMicro(7).UTC()},
+		store.Reply{Channel: "dsw", ID: "sent", CaseID: `C"é`, DoneAt: time.UnixMicro(9).UTC(), Event: `platform/"éé"`},
+		store.Reply{Channel: "dsw", ID: "waits", CaseID: "C1", NextAt: time.UnixMicro(8).UTC(), EndsAt: time.UnixMicro(8).UTC().Add(24 * time.Hour)})
 }
 
 // wantReporters asks a ledger that was brought up for the cases of its reporters, and for one that came after.
