@@ -1,6 +1,6 @@
 -- +goose Up
 -- Replies are found by their answers, by their cases while they wait, and by when they end. Those that a process of
--- the version before writes are not: they end when a worker asks for replies.
+-- the version before writes are not: they end when a worker asks for replies. The index replies_next is for it alone.
 ALTER TABLE replies ADD COLUMN ends_at bigint, ADD COLUMN case_id text COLLATE "C", ADD COLUMN event text COLLATE "C";
 -- One that waits ends a day after it was taken; here a day after it is to be tried again.
 UPDATE replies SET event = convert_from(state, 'UTF8')::json ->> 'event', case_id = convert_from(state, 'UTF8')::json ->> 'case',
