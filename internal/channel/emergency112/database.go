@@ -15,7 +15,9 @@ import (
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/channel/mapping"
 	"github.com/tanggap/tanggap/internal/channel/push"
+	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 )
 
@@ -34,6 +36,8 @@ const (
 	maxPages = 200
 	// connectTimeout is for a connection, sign-in included.
 	connectTimeout = 10 * time.Second
+	// maxYear is the last that a time in JSON can have, and so a cursor.
+	maxYear = 9999
 )
 
 // database is a source that is a view of a database. It implements channel.Poller.
@@ -110,16 +114,24 @@ func (d *database) Close() error { return nil }
 // time where its column has no zone.
 type place struct {
 	Plan string `json:"plan"`
-	// Newest is the newest time of change that was read.
+	// Newest is the newest time of change that was read and had come: a row that is dated ahead would
+	// hide all that change before that date.
 	Newest time.Time `json:"newest,omitzero"`
 	// From and ID are the last row of a poll that is not complete.
 	From time.Time `json:"from,omitzero"`
 	ID   string    `json:"id,omitempty"`
 }
 
-// restore reads a saved cursor, or begins with the lookback.
-func (d *database) restore(saved json.RawMessage) place {
-	return channel.OpenCursor(saved, place{Plan: d.fingerprint}, func(p *place) string { return p.Plan }, d.logger)
+// restore reads a saved cursor, or begins with the lookback; so it does where the cursor lies in the future
+// wherever the view's clocks are, as earlier versions let a row take it there.
+func (d *database) restore(saved json.RawMessage, now time.Time) place {
+	fresh := place{Plan: d.fingerprint}
+	at := channel.OpenCursor(saved, fresh, func(p *place) string { return p.Plan }, d.logger)
+	if at.Newest.After(now.Add(24 * time.Hour)) {
+		d.logger.Warn("Began from the lookback as the saved cursor lies in the future")
+		return fresh
+	}
+	return at
 }
 
 // Poll implements channel.Poller. The events of a page are with the ledger, and the cursor with them, before
@@ -131,12 +143,12 @@ func (d *database) Poll(ctx context.Context, saved json.RawMessage, sink channel
 		return d.failure(ctx, err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	at := d.restore(saved)
+	at := d.restore(saved, started)
 	known := at.Newest
 	if at.From.IsZero() {
 		at.From = at.Newest.Add(-d.overlap)
 		if at.Newest.IsZero() {
-			at.From = d.wall(started.Add(-d.lookback))
+			at.From = started.Add(-d.lookback).In(d.zone())
 		}
 		at.ID = ""
 	}
@@ -146,10 +158,19 @@ func (d *database) Poll(ctx context.Context, saved json.RawMessage, sink channel
 			return d.failure(ctx, err)
 		}
 		batch := channel.Batch{}
+		last := len(read) < pageRows
 		for i := range read {
 			row := &read[i]
 			u := d.reader.read(&row.record)
 			batch.Events = append(batch.Events, u.events...)
+			if row.never {
+				last = true // only such rows are left, as they are the last in order
+				continue
+			}
+			at.From, at.ID = row.updatedAt, row.id
+			if row.updatedAt.After(d.wall(started, row.local)) {
+				continue // it is read again until its time has come, and counts for something then
+			}
 			// What is read again has been counted.
 			if u.skipped && row.updatedAt.After(known) {
 				batch.Skipped++
@@ -160,9 +181,10 @@ func (d *database) Poll(ctx context.Context, saved json.RawMessage, sink channel
 			if row.updatedAt.After(at.Newest) {
 				at.Newest = row.updatedAt
 			}
-			at.From, at.ID = row.updatedAt, row.id
 		}
-		last := len(read) < pageRows
+		if n := len(read); n > 0 && (read[n-1].never || read[n-1].updatedAt.After(d.wall(started.Add(complaint.MaxFutureSkew), read[n-1].local))) {
+			sink.Problem(ledgerapi.ReasonInvalidEvent, "a row's updatedAt lies in the future", 0)
+		}
 		if last {
 			at.From, at.ID = time.Time{}, ""
 			batch.ObservedThrough = &started
@@ -175,12 +197,27 @@ func (d *database) Poll(ctx context.Context, saved json.RawMessage, sink channel
 	return &channel.Error{Reason: ledgerapi.ReasonConnected, Message: fmt.Sprintf("read %d rows in one poll; the next one goes on", maxPages*pageRows)}
 }
 
-// wall is the instant in the zone that times without an offset are in.
-func (d *database) wall(at time.Time) time.Time {
+// zone is that of times without an offset.
+func (d *database) zone() *time.Location {
 	if d.reader.zone == nil {
-		return at.UTC()
+		return time.UTC
 	}
-	return at.In(d.reader.zone)
+	return d.reader.zone
+}
+
+// easternmost is the offset of the clocks that are furthest ahead.
+const easternmost = 14 * time.Hour
+
+// wall is an instant as a column has it: where that has no zone, as if its clocks showed UTC, and the latest that
+// any of the world's show where the channel has none either.
+func (d *database) wall(at time.Time, local bool) time.Time {
+	switch {
+	case !local:
+		return at
+	case d.reader.zone == nil:
+		return at.Add(easternmost)
+	}
+	return mapping.In(at.In(d.reader.zone), time.UTC)
 }
 
 // row is a row of the view.
@@ -188,6 +225,22 @@ type row struct {
 	record
 	id        string
 	updatedAt time.Time
+	// local says that updatedAt has no zone, never that its time will not come.
+	local, never bool
+}
+
+// changed takes in the row's time of change, and reports whether it is one.
+func (r *row) changed(value any, kind uint32) bool {
+	r.local = kind != pgtype.TimestamptzOID
+	switch v := value.(type) {
+	case time.Time:
+		r.updatedAt, r.never = v, v.Year() > maxYear
+		return true
+	case pgtype.InfinityModifier:
+		r.never = true
+		return true
+	}
+	return false
 }
 
 // page reads the rows after a place.
@@ -256,12 +309,12 @@ func (d *database) query(ctx context.Context, tx pgx.Tx, header []string, places
 			return nil, err
 		}
 		r := row{record: record{untyped: places[callType] < 0}}
-		var ok bool
-		if r.updatedAt, ok = values[0].(time.Time); !ok {
+		if !r.changed(values[0], found.FieldDescriptions()[0].DataTypeOID) {
 			return nil, errNoTime
 		}
 		r.id, _ = values[1].(string)
 		for i, m := range of {
+			var ok bool
 			r.values[m], ok = cell(values[i+2], found.FieldDescriptions()[i+2].DataTypeOID)
 			r.strange[m] = !ok
 		}

@@ -183,6 +183,71 @@ func TestTimesWithoutAZone(t *testing.T) {
 	}
 }
 
+// TestARowThatIsDatedAheadHidesNoOther: a typing error in one row's time of change must not keep the changes of
+// the others from being read until that time has come.
+func TestARowThatIsDatedAheadHidesNoOther(t *testing.T) {
+	jakarta, err := time.LoadLocation("Asia/Jakarta")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, ahead := range map[string]string{
+		"by minutes": "2026-11-02 09:20", "by years": "2062-11-02 08:50", "further than JSON can say": "20262-11-02 08:50", "for ever": "infinity",
+	} {
+		for kind, zone := range map[string]*time.Location{"timestamptz": nil, "timestamp": jakarta} {
+			t.Run(name+" in a "+kind, func(t *testing.T) {
+				c := newCalls(t, strings.ReplaceAll(schema, "timestamptz", kind))
+				c.zone = zone
+				insert := func(no int, callType, changed string) {
+					c.run(`SET timezone = 'Asia/Jakarta'`, fmt.Sprintf(
+						`INSERT INTO tickets VALUES (%d, '%s', '2026-11-02 08:50', NULL, NULL, NULL, NULL, '%s')`, no, callType, changed))
+				}
+				insert(1, "normal", ahead)
+				insert(2, "prank", ahead)
+				insert(3, "normal", "2026-11-02 08:50")
+				c.mustPoll()
+				c.clock.Advance(11 * time.Minute)
+				insert(4, "normal", "2026-11-02 09:05")
+				c.mustPoll()
+				want := []string{"1/Received/2026-11-02T01:50:00Z", "3/Received/2026-11-02T01:50:00Z", "4/Received/2026-11-02T01:50:00Z"}
+				if diff := cmp.Diff(want, c.ledger.IDs()); diff != "" {
+					t.Error(diff)
+				}
+				if got := c.ledger.Messages(); c.ledger.Skipped() != 0 || !slices.Equal(slices.Compact(got), []string{"a row's updatedAt lies in the future"}) {
+					t.Errorf("skipped %d and said %q", c.ledger.Skipped(), got)
+				}
+			})
+		}
+	}
+}
+
+// TestARowCountsWhenItsTimeHasCome, and once.
+func TestARowCountsWhenItsTimeHasCome(t *testing.T) {
+	c := newCalls(t, schema)
+	c.run(`INSERT INTO tickets VALUES (1, 'prank', '2026-11-02 08:50+07', NULL, NULL, NULL, NULL, '2026-11-02 09:02+07')`)
+	for poll, want := range []int{0, 1, 1} {
+		if c.mustPoll(); c.ledger.Skipped() != want || len(c.ledger.Messages()) > 0 {
+			t.Errorf("poll %d: skipped %d, want %d, and said %q", poll, c.ledger.Skipped(), want, c.ledger.Messages())
+		}
+		c.clock.Advance(3 * time.Minute)
+	}
+}
+
+// TestACursorInTheFutureIsLeft, where an earlier version let a row take it.
+func TestACursorInTheFutureIsLeft(t *testing.T) {
+	c := newCalls(t, schema)
+	c.run(`INSERT INTO tickets VALUES (1, 'normal', '2026-11-02 08:50+07', NULL, NULL, NULL, NULL, '2026-11-02 08:50+07')`)
+	c.mustPoll()
+	var at place
+	if err := json.Unmarshal(c.ledger.Cursor(), &at); err != nil {
+		t.Fatal(err)
+	}
+	at.Newest = at.Newest.AddDate(36, 0, 0)
+	c.run(`INSERT INTO tickets VALUES (2, 'normal', '2026-11-02 08:51+07', NULL, NULL, NULL, NULL, '2026-11-02 08:51+07')`)
+	if err := c.source().Poll(t.Context(), channel.EncodeCursor(at), c.ledger); err != nil || len(c.ledger.Events()) != 2 {
+		t.Errorf("got %d events (%v)", len(c.ledger.Events()), err)
+	}
+}
+
 // TestNothingIsWrittenWhateverTheNamesSay: what a specification names is a name, and a transaction can only
 // read, even as a user who may write.
 func TestNothingIsWrittenWhateverTheNamesSay(t *testing.T) {
@@ -264,7 +329,7 @@ func TestASavedPlaceOfAnotherSpecificationIsLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, raw := range []json.RawMessage{nil, json.RawMessage(`{`), saved} {
-		if got := d.restore(raw); !got.Newest.IsZero() || got.Plan != "b" {
+		if got := d.restore(raw, monday); !got.Newest.IsZero() || got.Plan != "b" {
 			t.Errorf("%s: got %+v", raw, got)
 		}
 	}
