@@ -16,15 +16,18 @@ import (
 )
 
 // CEL charges for what a call has done, and so notices too late a call whose result is far larger
-// than its arguments. The functions that can do so are refused beforehand.
+// than its arguments, or that compares everything with everything. Such calls are refused beforehand.
 const (
 	maxResultBytes  = 4 << 20
 	maxListElements = 100_000
+	// maxCompared is the bytes that a call may compare, of which a second is enough for about as many.
+	maxCompared = 1_000_000_000
 )
 
 const (
 	errLongText = fault("the expression makes a text that is too long")
 	errLongList = fault("the expression makes a list that is too long")
+	errCompared = fault("the expression compares lists that are too long")
 )
 
 // growth estimates the bytes of the result of a call, by the name of its function.
@@ -37,10 +40,28 @@ func growth() map[string]func(args []ref.Val) int {
 	}
 }
 
-// bounded adds to the environment the guards of growth.
+// comparison estimates the bytes that a call compares, by the name of its function: each element of its first
+// list with those of its last.
+func comparison() map[string]func(args []ref.Val) int {
+	return map[string]func(args []ref.Val) int{
+		"distinct":        pairSize,
+		"sets.contains":   pairSize,
+		"sets.equivalent": pairSize,
+		"sets.intersects": pairSize,
+	}
+}
+
+// bounded adds to the environment the guards of growth and comparison.
 func bounded(env *cel.Env) (*cel.Env, error) {
-	var options []cel.EnvOption
+	guards := map[string]guard{}
 	for name, size := range growth() {
+		guards[name] = guard{size, maxResultBytes, errLongText}
+	}
+	for name, size := range comparison() {
+		guards[name] = guard{size, maxCompared, errCompared}
+	}
+	var options []cel.EnvOption
+	for name, g := range guards {
 		function, ok := env.Functions()[name]
 		if !ok {
 			return nil, fmt.Errorf("the function %s does not exist", name)
@@ -59,7 +80,7 @@ func bounded(env *cel.Env) (*cel.Env, error) {
 				declare = cel.MemberOverload
 			}
 			options = append(options, cel.Function(name,
-				declare(o.ID(), o.ArgTypes(), o.ResultType(), guarded(operations[o.ID()], size, len(o.ArgTypes())))))
+				declare(o.ID(), o.ArgTypes(), o.ResultType(), g.before(operations[o.ID()], len(o.ArgTypes())))))
 		}
 	}
 	return env.Extend(options...)
@@ -78,11 +99,18 @@ func operation(o *functions.Overload) functions.FunctionOp {
 	}
 }
 
-// guarded is the operation behind a check of the size of its result.
-func guarded(operation functions.FunctionOp, size func([]ref.Val) int, arguments int) decls.OverloadOpt {
+// guard refuses calls whose size is over the limit.
+type guard struct {
+	size  func([]ref.Val) int
+	limit int
+	over  fault
+}
+
+// before is the operation behind the guard.
+func (g guard) before(operation functions.FunctionOp, arguments int) decls.OverloadOpt {
 	checked := func(args ...ref.Val) ref.Val {
-		if size(args) > maxResultBytes {
-			return types.WrapErr(errLongText)
+		if g.size(args) > g.limit {
+			return types.WrapErr(g.over)
 		}
 		return operation(args...)
 	}
@@ -106,6 +134,14 @@ func regexReplaceSize(args []ref.Val) int {
 	text, replacement := asString(args[0]), asString(args[2])
 	groups := strings.Count(replacement, `\`)
 	return len(text)*(1+groups) + (1+utf8.RuneCountInString(text))*len(replacement)
+}
+
+func pairSize(args []ref.Val) int {
+	first, ok := args[0].(traits.Lister)
+	if !ok {
+		return 0
+	}
+	return length(first) * textSize(args[len(args)-1], 1, 0)
 }
 
 func joinSize(args []ref.Val) int {

@@ -14,8 +14,12 @@ func TestHostileExpressionsAreBounded(t *testing.T) {
 	for i := range list {
 		list[i] = map[string]any{"id": float64(i), "text": strings.Repeat("a", 100)}
 	}
+	numbers, negative := make([]any, 30_000), make([]any, 30_000)
+	for i := range numbers {
+		numbers[i], negative[i] = int64(i), int64(-i-1)
+	}
 	in := map[string]any{"item": map[string]any{
-		"list": list, "text": strings.Repeat("a", 16<<10), "mb": strings.Repeat("ab", 1<<19), "zone": "Asia/Jakarta",
+		"list": list, "numbers": numbers, "negative": negative, "text": strings.Repeat("a", 16<<10), "mb": strings.Repeat("ab", 1<<19), "zone": "Asia/Jakarta",
 	}}
 	repeat := func(first, step, last string, n int) string { return first + strings.Repeat(step, n) + last }
 	tests := map[string]string{
@@ -36,6 +40,11 @@ func TestHostileExpressionsAreBounded(t *testing.T) {
 		"reversing a long text":        `item.list.map(x, item.mb.reverse()).size()`,
 		"splitting a long text":        `item.list.map(x, item.mb.split("")).size()`,
 		"parsing times":                `item.list.all(x, item.list.all(y, parseTime("2026-01-01","2006-01-02",item.zone) != timestamp("2026-01-01T00:00:00Z")))`,
+		"the distinct of many":         `item.numbers.distinct().size()`,
+		"what many have in common":     `sets.intersects(item.numbers, item.negative)`,
+		"whether many are among many":  `sets.contains(item.numbers, item.numbers)`,
+		"whether many are the same":    `sets.equivalent(item.numbers, item.numbers)`,
+		"the distinct of long lists":   `item.list.map(x, item.numbers).distinct().size()`,
 		"a range":                      `lists.range(9000).map(x, lists.range(9000)).size()`,
 	}
 	env := newEnv(t)
