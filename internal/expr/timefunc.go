@@ -138,27 +138,45 @@ func (z *zones) format(t time.Time, layout, name string) (string, error) {
 	return t.In(location).Format(layout), nil
 }
 
-// parse reads the text by Go's layout, with English or Indonesian names of months and days. A
-// layout without an offset needs the zone; a zone abbreviation (MST in the layout) is one of WIB,
-// WITA, WIT, UTC and GMT, as others stand for several offsets.
+// parse reads the text by Go's layout; see ParseTime.
 func (z *zones) parse(text, layout, name string) (time.Time, error) {
+	if name == "" {
+		return ParseTime(text, layout, nil)
+	}
+	location, err := z.find(name)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return ParseTime(text, layout, location)
+}
+
+// The errors of ParseTime.
+const (
+	ErrNoZone = fault("the layout has no offset from UTC, so the time zone must be given")
+	ErrNoTime = fault("the text is not a time of the given layout")
+)
+
+// ParseTime reads the text by Go's layout, with English or Indonesian names of months and days. A
+// layout without an offset needs the zone, else it may be nil; a zone abbreviation (MST in the layout)
+// is one of WIB, WITA, WIT, UTC and GMT, as others stand for several offsets. The error is ErrNoZone or
+// ErrNoTime.
+func ParseTime(text, layout string, zone *time.Location) (time.Time, error) {
 	offset := strings.Contains(layout, "-07") || strings.Contains(layout, "Z07")
 	if strings.Contains(layout, "MST") {
 		offset = true
 		layout = strings.Replace(layout, "MST", "-0700", 1)
 		text = abbreviationToOffset(text)
 	}
-	if name == "" && !offset {
-		return time.Time{}, fault("the layout has no offset from UTC, so the time zone must be given")
-	}
-	location, err := z.find(name)
-	if err != nil {
-		return time.Time{}, err
+	if zone == nil {
+		if !offset {
+			return time.Time{}, ErrNoZone
+		}
+		zone = time.UTC
 	}
 	text = englishNames(strings.TrimSpace(text), strings.Contains(layout, "January"), strings.Contains(layout, "Monday"))
-	t, err := time.ParseInLocation(layout, text, location)
+	t, err := time.ParseInLocation(layout, text, zone)
 	if err != nil {
-		return time.Time{}, fault("the text is not a time of the given layout")
+		return time.Time{}, ErrNoTime
 	}
 	return t, nil
 }
@@ -167,8 +185,10 @@ func abbreviationToOffset(text string) string {
 	for _, z := range [...]struct{ name, offset string }{
 		{"WITA", "+0800"}, {"WIB", "+0700"}, {"WIT", "+0900"}, {"UTC", "+0000"}, {"GMT", "+0000"},
 	} {
-		if i := strings.LastIndex(strings.ToUpper(text), z.name); i >= 0 {
-			return text[:i] + z.offset + text[i+len(z.name):]
+		for i := len(text) - len(z.name); i >= 0; i-- {
+			if rest := text[i:]; strings.EqualFold(rest[:len(z.name)], z.name) {
+				return text[:i] + z.offset + rest[len(z.name):]
+			}
 		}
 	}
 	return text

@@ -89,6 +89,7 @@ func TestTimesThatAreRefused(t *testing.T) {
 	tests := map[string]struct{ source, want string }{
 		"a layout without an offset and no zone": {`parseTime("2026-01-01", "2006-01-02", "")`, "the layout has no offset from UTC, so the time zone must be given"},
 		"an abbreviation of several zones":       {`parseTime("2026-01-01 IST", "2006-01-02 MST", "")`, "the text is not a time of the given layout"},
+		"letters that grow as capitals":          {`parseTime("ɐɐɐɐɐɐɐɐ WIB", "2006-01-02 MST", "")`, "the text is not a time of the given layout"},
 		"the machine's own zone":                 {`parseTime("2026-01-01", "2006-01-02", "Local")`, "the time zone is unknown"},
 		"a path for a zone":                      {`parseTime("2026-01-01", "2006-01-02", "../../etc/passwd")`, "the time zone is unknown"},
 		"a zone that does not exist":             {`formatTime(timestamp("2026-01-01T00:00:00Z"), "2006", "Asia/Depok")`, "the time zone is unknown"},

@@ -97,6 +97,20 @@ func TestColumns(t *testing.T) {
 			t.Errorf("skipped %d, %s", ledger.Skipped(), diff)
 		}
 	})
+	t.Run("times with the abbreviation of their zone, or the name of their month", func(t *testing.T) {
+		ledger := drop(t, "incident_id,call_type,received_at\n1,normal,2 November 2026 08:59 WIB\n2,normal,2 November 2026 09:59 wita\n"+
+			"3,normal,2 Nopember 2026 01:59 UTC\n4,normal,2 November 2026 08:59 CST\n", func(s *v1alpha1.Emergency112Source) {
+			s.Arrival.CSV.TimeLayout = "2 January 2006 15:04 MST"
+		})
+		for _, e := range ledger.Events() {
+			if want := monday.Add(-time.Minute); !e.OccurredAt.Equal(want) {
+				t.Errorf("%s is at %s, want %s", e.CaseID, e.OccurredAt, want)
+			}
+		}
+		if got := ledger.Messages(); len(ledger.Events()) != 3 || !slices.Equal(got, []string{"the file cad.csv, line 5: columns.receivedAt is no time of timeLayout"}) {
+			t.Errorf("got %d events and %q", len(ledger.Events()), got)
+		}
+	})
 	t.Run("one that is named must be there, and so must the first two", func(t *testing.T) {
 		ledger := drop(t, "incident_id,call_type,closed_at\n1,normal,x\n", func(s *v1alpha1.Emergency112Source) {
 			s.Arrival.CSV.Columns = &v1alpha1.Emergency112Columns{Category: "Kategori"}

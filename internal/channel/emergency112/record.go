@@ -11,6 +11,7 @@ import (
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/mapping"
 	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/expr"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 )
 
@@ -157,16 +158,14 @@ func (r *reader) time(text string) (time.Time, error) {
 		}
 		return at, err
 	}
-	at, err := time.Parse(r.layout, text)
+	at, err := expr.ParseTime(text, r.layout, r.zone)
 	switch {
+	case errors.Is(err, expr.ErrNoZone):
+		return time.Time{}, errors.New("is a time without offset: set assumeTimeZone")
 	case err != nil:
 		return time.Time{}, errors.New("is no time of timeLayout")
-	case strings.Contains(r.layout, "07") || strings.Contains(r.layout, "MST"):
-		return at, nil
-	case r.zone == nil:
-		return time.Time{}, errors.New("is a time without offset: set assumeTimeZone")
 	}
-	return mapping.In(at, r.zone), nil
+	return at, nil
 }
 
 // position reads degrees; nil is none. Nobody lives at 0, 0: it is what programs write that were given no
