@@ -233,8 +233,8 @@ func (c *content) each(parts *textproto.MultipartReader, depth int) {
 // not the truth, is taken for UTF-8 if it can be, and else for what Windows writes.
 func decoded(r io.Reader, name string) string {
 	raw, _ := io.ReadAll(io.LimitReader(bufio.NewReader(r), maxTextBytes)) // what there is of it
-	if utf8.Valid(raw) {
-		return string(raw)
+	if text := uncut(raw); utf8.Valid(text) {
+		return string(text)
 	}
 	if name != "" {
 		if reader, err := charset.Reader(name, bytes.NewReader(raw)); err == nil {
@@ -246,6 +246,21 @@ func decoded(r io.Reader, name string) string {
 	}
 	text, _ := charmap.Windows1252.NewDecoder().Bytes(raw) // every byte stands for something
 	return string(text)
+}
+
+// uncut is a text without the part of a character that it ends with where it was cut.
+func uncut(raw []byte) []byte {
+	if len(raw) < maxTextBytes {
+		return raw
+	}
+	end := len(raw) - 1
+	for end > len(raw)-utf8.UTFMax && !utf8.RuneStart(raw[end]) {
+		end--
+	}
+	if utf8.FullRune(raw[end:]) {
+		return raw
+	}
+	return raw[:end]
 }
 
 // words are what the author wrote: the plain text, or else what the HTML shows.

@@ -216,3 +216,16 @@ func FuzzMessages(f *testing.F) {
 		}
 	})
 }
+
+// TestALongTextIsReadInItsOwnLetters, wherever it is cut.
+func TestALongTextIsReadInItsOwnLetters(t *testing.T) {
+	for _, letters := range []string{"é", "€", "🌊"} {
+		for shift := range len(letters) {
+			text := strings.Repeat("x", shift) + strings.Repeat(letters, maxTextBytes/len(letters)+1)
+			got := decoded(strings.NewReader(text), "")
+			if !strings.HasPrefix(text, got) || len(got) <= maxTextBytes-len(letters) {
+				t.Errorf("%s after %d: %d bytes begin with %q", letters, shift, len(got), got[:8])
+			}
+		}
+	}
+}
