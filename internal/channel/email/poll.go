@@ -43,10 +43,11 @@ func (s *source) Poll(ctx context.Context, saved json.RawMessage, sink channel.S
 
 // ready has a session that works.
 func (s *source) ready(ctx context.Context) error {
-	if s.session != nil {
-		s.session.conn.expect(true) // where the server knows no IDLE
-		s.session.wakeUp()
-		if s.session.client.Noop().Wait() == nil {
+	if session := s.session; session != nil {
+		stop := context.AfterFunc(ctx, func() { _ = session.client.Close() }) // as in Poll
+		session.conn.expect(true)                                             // where the server knows no IDLE
+		session.wakeUp()
+		if err := session.client.Noop().Wait(); stop() && err == nil {
 			return nil
 		}
 		s.drop() // the server has ended it, as servers do
@@ -251,18 +252,28 @@ func (s *source) list(ctx context.Context, f *feed) error {
 			}
 		}
 		chunk := f.uids[:min(len(f.uids), listSize)]
-		command := s.session.client.Fetch(imap.UIDSetNum(chunk...), &imap.FetchOptions{UID: true, InternalDate: true, RFC822Size: true})
-		messages, err := command.Collect()
+		messages := map[imap.UID]envelope{}
+		err := twice(chunk, func(uids []imap.UID) (unanswered []imap.UID, err error) {
+			answers, err := s.session.client.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true, InternalDate: true, RFC822Size: true}).Collect()
+			if err != nil {
+				return nil, s.failure(ctx, err, "")
+			}
+			for _, m := range answers {
+				if messages[m.UID] = (envelope{m.UID, m.InternalDate, m.RFC822Size}); m.InternalDate.IsZero() {
+					unanswered = append(unanswered, m.UID)
+				}
+			}
+			return unanswered, nil
+		})
 		if err != nil {
-			return s.failure(ctx, err, "")
+			return err
 		}
 		f.uids = f.uids[len(chunk):]
-		for _, m := range messages {
-			if slices.Contains(chunk, m.UID) && !m.InternalDate.Before(f.position.Since) {
-				f.listed = append(f.listed, envelope{m.UID, m.InternalDate, m.RFC822Size})
+		for _, uid := range chunk {
+			if m, there := messages[uid]; there && !m.at.Before(f.position.Since) {
+				f.listed = append(f.listed, m)
 			}
 		}
-		slices.SortFunc(f.listed, func(a, b envelope) int { return int(a.uid) - int(b.uid) })
 		if len(f.listed) == 0 {
 			f.position.Last = max(f.position.Last, chunk[len(chunk)-1])
 		}
@@ -286,6 +297,17 @@ func countable(set imap.NumSet) bool {
 // maxFound is more messages than any mailbox has.
 const maxFound = 10_000_000
 
+// twice asks for messages, and once more for those of which it was told without being given what it asked for: a
+// server tells of a message's flags whenever another program has changed them, and the library takes the first
+// that comes for the answer.
+func twice(uids []imap.UID, ask func(uids []imap.UID) (unanswered []imap.UID, err error)) error {
+	unanswered, err := ask(uids)
+	if err == nil && len(unanswered) > 0 {
+		_, err = ask(unanswered)
+	}
+	return err
+}
+
 // fetch reads the messages of a page, no more of each than is allowed, and says what has happened by them.
 func (s *source) fetch(ctx context.Context, feeds []*feed, page []item, r *result) error {
 	texts := map[*feed]map[imap.UID][]byte{}
@@ -304,15 +326,23 @@ func (s *source) fetch(ctx context.Context, feeds []*feed, page []item, r *resul
 				return err
 			}
 		}
-		section := &imap.FetchItemBodySection{Peek: true, Partial: &imap.SectionPartial{Size: s.maxMessage}}
-		command := s.session.client.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{section}})
 		texts[f] = map[imap.UID][]byte{}
-		for data := command.Next(); data != nil; data = command.Next() {
-			uid, text := s.text(data)
-			texts[f][uid] = text
-		}
-		if err := command.Close(); err != nil {
-			return s.failure(ctx, err, "")
+		err := twice(uids, func(uids []imap.UID) (unanswered []imap.UID, err error) {
+			section := &imap.FetchItemBodySection{Peek: true, Partial: &imap.SectionPartial{Size: s.maxMessage}}
+			command := s.session.client.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{section}})
+			for data := command.Next(); data != nil; data = command.Next() {
+				uid, text := s.text(data)
+				if texts[f][uid] = text; text == nil {
+					unanswered = append(unanswered, uid)
+				}
+			}
+			if err := command.Close(); err != nil {
+				return nil, s.failure(ctx, err, "")
+			}
+			return unanswered, nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	for _, m := range page {

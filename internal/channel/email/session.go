@@ -130,9 +130,9 @@ func (s *source) failure(ctx context.Context, err error, otherwise string) error
 	return e
 }
 
-// close ends a session, politely if the server still listens.
+// close ends a session. It waits for nothing: a server that has gone silent would have a worker that stops wait.
 func (c *session) close() {
-	c.wakeUp()
+	c.idling = nil       // it ends with the connection
 	_ = c.client.Close() // nothing is lost with it
 }
 

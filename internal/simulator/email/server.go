@@ -50,6 +50,7 @@ type Server struct {
 	fail    []imap.Error
 	conns   map[net.Conn]bool
 	limit   int
+	flag    int
 	stalled map[net.Conn]bool
 }
 
@@ -157,6 +158,22 @@ func (s *Server) Stall() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stalled = maps.Clone(s.conns)
+}
+
+// FlagBefore has the answer to the n-th FETCH from now, from 0, come after one that tells of the flags of the same
+// messages, as when another program has just read them.
+func (s *Server) FlagBefore(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flag = n + 1
+}
+
+// toFlag reports whether flags are told with this FETCH.
+func (s *Server) toFlag() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flag--
+	return s.flag == 0
 }
 
 // CutAfter breaks the connection in the middle of the answer, so many bytes after now; 0 lets them be.

@@ -124,6 +124,11 @@ func (s *session) Fetch(w *imapserver.FetchWriter, set imap.NumSet, options *ima
 	if err := s.server.ask(strings.Join(what, " ")); err != nil {
 		return err
 	}
+	if s.server.toFlag() {
+		if err := s.UserSession.Fetch(w, set, &imap.FetchOptions{UID: true, Flags: true}); err != nil {
+			return err
+		}
+	}
 	return s.UserSession.Fetch(w, set, options)
 }
 
