@@ -270,9 +270,19 @@ func TestContentIsReadOnce(t *testing.T) {
 	if err := r.poll(); err != nil || len(r.ledger.Events()) != 2 {
 		t.Errorf("got %d events (%v)", len(r.ledger.Events()), err)
 	}
+	// One that was restored from a backup has forgotten what came after it.
+	backup := r.ledger.Cursor()
+	r.write("c.csv", "id,at,text\n4,"+at+",Pohon\n")
+	if err := r.poll(); err != nil || len(r.ledger.Events()) != 3 {
+		t.Errorf("got %d events (%v)", len(r.ledger.Events()), err)
+	}
+	restored := &channeltest.Ledger{}
+	if err := r.source.Poll(t.Context(), backup, restored); err != nil || len(restored.Events()) != 1 || restored.Events()[0].CaseID != "4" {
+		t.Errorf("got %d events (%v)", len(restored.Events()), err)
+	}
 	// Another ledger knows nothing, whatever this worker remembers.
 	r.ledger = channeltest.Ledger{}
-	if err := r.poll(); err != nil || len(r.ledger.Events()) != 2 {
+	if err := r.poll(); err != nil || len(r.ledger.Events()) != 3 {
 		t.Errorf("got %d events (%v)", len(r.ledger.Events()), err)
 	}
 }

@@ -1,6 +1,7 @@
 package csvdrop
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,8 +21,8 @@ func (s *Source) Poll(ctx context.Context, saved json.RawMessage, sink channel.S
 		return err
 	}
 	at := s.restore(saved)
-	if len(at.Read) == 0 {
-		// The ledger is what knows, and it may be another one than it was.
+	if !bytes.Equal(saved, s.left) {
+		// The ledger is what knows, and it may be another one than it was, or restored from a backup.
 		clear(s.read)
 	}
 	for _, content := range at.Read {

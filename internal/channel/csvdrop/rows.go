@@ -210,6 +210,7 @@ func (r *reading) hand(ctx context.Context) error {
 	if err := r.sink.Append(ctx, r.batch); err != nil {
 		return err
 	}
+	r.left = r.batch.Cursor
 	r.batch = channel.Batch{}
 	for _, p := range r.problems {
 		where := shown(r.file.name)

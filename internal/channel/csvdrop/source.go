@@ -4,6 +4,7 @@
 package csvdrop
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -67,8 +68,10 @@ type Source struct {
 
 	root *os.Root
 	seen map[string]*sighting
-	// read are the contents that were read; the cursor may have room for the newest of them only.
+	// read are the contents that were read; the cursor may have room for the newest of them only. It holds as
+	// long as the ledger has the cursor that was left.
 	read     map[digest]bool
+	left     json.RawMessage
 	observed time.Time
 }
 

@@ -225,7 +225,11 @@ func (p *poll) save(ctx context.Context, events []complaint.Event, observed *tim
 	if err != nil {
 		return &channel.Error{Reason: ledgerapi.ReasonInternal, Message: "the position cannot be written", Err: err}
 	}
-	return p.sink.Append(ctx, channel.Batch{Events: events, Cursor: encoded, ObservedThrough: observed})
+	if err := p.sink.Append(ctx, channel.Batch{Events: events, Cursor: encoded, ObservedThrough: observed}); err != nil {
+		return err
+	}
+	p.left = encoded
+	return nil
 }
 
 // roundDue reports whether open requests are to be asked for.

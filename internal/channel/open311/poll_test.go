@@ -301,6 +301,24 @@ func TestReadingAgainCostsTheLedgerNothing(t *testing.T) {
 	})
 }
 
+// TestALedgerThatWasRestoredIsToldAgain what it has forgotten, by the worker that told it before.
+func TestALedgerThatWasRestoredIsToldAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCity(t, simulator.Options{}, nil)
+		c.add(2, time.Minute)
+		c.poll()
+		backup, kept := c.cursor, maps.Clone(c.events)
+		wait(time.Hour)
+		c.add(3, time.Minute)
+		c.poll()
+		c.wantKinds(map[string]int{"Received": 5})
+		c.cursor, c.events = backup, kept
+		wait(time.Minute)
+		c.poll()
+		c.wantKinds(map[string]int{"Received": 5})
+	})
+}
+
 func TestMoreThanOnePollMayRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCity(t, simulator.Options{MaxRows: 100}, func(spec *v1alpha1.Open311Source) { spec.Polling.MaxPages = new(int32(5)) })

@@ -4,6 +4,7 @@
 package open311
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -100,8 +101,10 @@ type source struct {
 	now                                  func() time.Time
 	logger                               *slog.Logger
 
-	// seen has what requests said that the ledger has, so that reading them again costs it nothing.
+	// seen has what requests said that the ledger has, so that reading them again costs it nothing. It holds as
+	// long as the ledger has the position that was left, and not after a backup was restored.
 	seen map[requestHash][32]byte
+	left json.RawMessage
 	// observed is the instant through which everything has been read, changes included.
 	observed time.Time
 	// undated and blind say that the server does not heed start_date and end_date, or service_request_id.
@@ -120,6 +123,9 @@ func (s *source) Close() error { return s.server.client.Close() }
 
 // Poll implements channel.Poller.
 func (s *source) Poll(ctx context.Context, raw json.RawMessage, sink channel.Sink) error {
+	if !bytes.Equal(raw, s.left) {
+		clear(s.seen)
+	}
 	c, err := decodeCursor(raw)
 	if err != nil {
 		// Reading everything again is safe: the ledger drops what it knows.
