@@ -198,6 +198,24 @@ func TestRows(t *testing.T) {
 	}
 }
 
+// TestManyStrayQuotesTakeNoOtherRowAlong, however many.
+func TestManyStrayQuotesTakeNoOtherRowAlong(t *testing.T) {
+	var content strings.Builder
+	content.WriteString("id,at,text\n")
+	const pairs = 3000
+	for i := range pairs {
+		fmt.Fprintf(&content, "bad-%d,%s,\"Banjir\n%d,%s,Sampah\n", i, at, i, at)
+	}
+	r := newRig(t, v1alpha1.CSVFiles{})
+	r.write("cad.csv", content.String())
+	if err := r.poll(); err != nil {
+		t.Fatal(err)
+	}
+	if n, bad := len(r.ledger.Events()), r.ledger.Problems()[ledgerapi.ReasonInvalidResponse]; n != pairs || bad != pairs {
+		t.Errorf("got %d events and %d that are no CSV, want %d of each", n, bad, pairs)
+	}
+}
+
 func TestFileIsReadOnceItIsComplete(t *testing.T) {
 	content := "id,at,text\n1," + at + ",Banjir\n"
 	t.Run("it has not changed for the settle time", func(t *testing.T) {

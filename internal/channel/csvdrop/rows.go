@@ -18,9 +18,6 @@ import (
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 )
 
-// maxRestarts bounds how often the reading of a file begins anew after a row that is no CSV.
-const maxRestarts = 1000
-
 // reading is a file that is being read.
 type reading struct {
 	*Source
@@ -35,7 +32,6 @@ type reading struct {
 	csv        *csv.Reader
 	// line is the number of lines, and from that of bytes, before those that csv reads.
 	line, from int
-	restarts   int
 
 	batch    channel.Batch
 	problems []problem
@@ -165,7 +161,8 @@ func (r *reading) judge(fields []string) Row {
 }
 
 // noCSV notes a row that is no CSV and goes on with the line after its first, as a stray quote must not take
-// the rows after it along.
+// the rows after it along. However many there are, a line is read twice at most: one that goes on a row that was
+// begun with a quote does not begin such a row itself.
 func (r *reading) noCSV(err error, before int64, wanted bool) {
 	const message = "is no CSV: a quote is not closed or stands where none may"
 	line := 0
@@ -180,9 +177,6 @@ func (r *reading) noCSV(err error, before int64, wanted bool) {
 	r.rejected = append(r.rejected, rejected{line: r.line + line, reason: message, fields: []string{trim(string(raw))}})
 	if wanted {
 		r.note(ledgerapi.ReasonInvalidResponse, message, r.line+line)
-	}
-	if r.restarts++; r.restarts > maxRestarts {
-		return
 	}
 	r.from = min(from+len(raw)+1, len(r.content))
 	r.line += line
