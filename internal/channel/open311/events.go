@@ -1,6 +1,7 @@
 package open311
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -41,7 +42,7 @@ type sight struct {
 // events are what a request's present state says has happened. Reading a request again gives events
 // with the same identifiers, so that the ledger drops them; only a status is told as a change, against
 // what transitions remembers, which is brought up to date. The error names what is wrong with the
-// request and holds nothing of it.
+// request and holds nothing of it; what could be understood is there all the same.
 func (t *translator) events(r *request, seen sight, known *transitions) ([]complaint.Event, error) {
 	requested, err := parseTime(r.Requested, t.zone)
 	switch {
@@ -50,9 +51,11 @@ func (t *translator) events(r *request, seen sight, known *transitions) ([]compl
 	case requested.IsZero():
 		return nil, invalid("requested_datetime is missing")
 	}
+	events := []complaint.Event{t.received(r, requested)}
 	updated, err := parseTime(r.Updated, t.zone)
 	if err != nil {
-		return nil, invalid("updated_datetime " + err.Error())
+		// When whatever else it says was brought about is not known, and it is told once that is.
+		return events, invalid("updated_datetime " + err.Error())
 	}
 	changed := updated // when what is now was brought about, as far as anybody can tell
 	if changed.IsZero() {
@@ -61,7 +64,6 @@ func (t *translator) events(r *request, seen sight, known *transitions) ([]compl
 	if changed.Before(requested) {
 		changed = requested
 	}
-	events := []complaint.Event{t.received(r, requested)}
 	if r.Agency != "" {
 		assigned := changed
 		if seen.first {
@@ -73,12 +75,10 @@ func (t *translator) events(r *request, seen sight, known *transitions) ([]compl
 		}))
 	}
 	status := statusOf(r.Status)
+	var fault error
 	if t.notesAnswer {
 		answers, err := t.answers(r, changed, status == complaint.StatusOpen)
-		if err != nil {
-			return nil, err
-		}
-		events = append(events, answers...)
+		events, fault = append(events, answers...), err
 	}
 	if change, ok := known.change(r, status); ok {
 		moment := strconv.Itoa(change.count)
@@ -91,7 +91,7 @@ func (t *translator) events(r *request, seen sight, known *transitions) ([]compl
 		}
 		events = append(events, r.event(strings.ToLower(string(change.to))+"/"+moment, event))
 	}
-	return events, nil
+	return events, fault
 }
 
 func (t *translator) received(r *request, requested time.Time) complaint.Event {
@@ -114,9 +114,10 @@ func (t *translator) received(r *request, requested time.Time) complaint.Event {
 }
 
 // answers are what was written to the citizen: the dated notes, and the status notes of an open request
-// unless a note says the same.
+// unless a note says the same. The error is of the first note that is left out because of its time.
 func (t *translator) answers(r *request, changed time.Time, open bool) ([]complaint.Event, error) {
 	var answers []complaint.Event
+	var fault error
 	told := map[string]bool{}
 	add := func(words text, at time.Time) {
 		id := "answered/" + digest(strings.Join(strings.Fields(string(words)), " "))
@@ -135,14 +136,15 @@ func (t *translator) answers(r *request, changed time.Time, open bool) ([]compla
 		}
 		at, err := parseTime(n.At, t.zone)
 		if err != nil {
-			return nil, invalid("the datetime of a note " + err.Error())
+			fault = cmp.Or(fault, error(invalid("the datetime of a note "+err.Error())))
+			continue
 		}
 		add(n.Description, at)
 	}
 	if open && r.StatusNotes != "" {
 		add(r.StatusNotes, changed)
 	}
-	return answers, nil
+	return answers, fault
 }
 
 // bookkeeping reports whether a note of this type is the system's account of itself, not a word to the

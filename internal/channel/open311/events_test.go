@@ -283,18 +283,33 @@ func TestFaultsOfARequestHoldNoContent(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*request)
 		want   string
+		// kept are the events in spite of the fault: a complaint is one even if a note on it is odd.
+		kept []complaint.Kind
 	}{
-		"no time of request": {func(r *request) { r.Requested = "" }, "requested_datetime is missing"},
+		"no time of request": {func(r *request) { r.Requested = "" }, "requested_datetime is missing", nil},
 		"a time without offset": {func(r *request) { r.Requested = "2026-11-02 01:00:00" },
-			"requested_datetime has no offset from UTC; set assumeTimeZone if the server's zone is known"},
-		"a time that is none":           {func(r *request) { r.Updated = "secret" }, "updated_datetime is not a date and time"},
-		"a time of a note that is none": {func(r *request) { r.Notes.Entries = []note{{At: "secret", Description: "x"}} }, "the datetime of a note is not a date and time"},
+			"requested_datetime has no offset from UTC; set assumeTimeZone if the server's zone is known", nil},
+		"a time that is none": {func(r *request) { r.Updated, r.Status = "secret", "closed" },
+			"updated_datetime is not a date and time", []complaint.Kind{complaint.KindReceived}},
+		"a time of a note that is none": {
+			func(r *request) {
+				r.Status, r.Notes.Entries = "closed", []note{{At: "secret", Description: "x"}, {At: "2026-11-02T02:00:00Z", Description: "y"}}
+			},
+			"the datetime of a note is not a date and time",
+			[]complaint.Kind{complaint.KindReceived, complaint.KindAnswered, complaint.KindStatusChanged}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := open()
 			test.change(&r)
 			tr := translator{notesAnswer: true}
-			_, err := tr.events(&r, sight{at: readAt}, decodeTransitions(""))
+			events, err := tr.events(&r, sight{at: readAt}, decodeTransitions(""))
+			var kept []complaint.Kind
+			for i := range events {
+				kept = append(kept, events[i].Kind)
+			}
+			if diff := cmp.Diff(test.kept, kept); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
 			if diff := cmp.Diff("InvalidEvent: "+test.want, errorText(err)); diff != "" {
 				t.Errorf("error (-want +got):\n%s", diff)
 			}

@@ -206,7 +206,6 @@ func (p *poll) events(r *request, fresh map[requestHash][32]byte) []complaint.Ev
 		if problem, ok := errors.AsType[*channel.Error](err); ok {
 			p.sink.Problem(problem.Reason, "a service request's "+problem.Message, 1)
 		}
-		return nil
 	}
 	return events
 }
