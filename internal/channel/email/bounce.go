@@ -25,11 +25,14 @@ var (
 )
 
 // bounced notes which reply did not reach the citizen. A report of anything else is nothing: it may be about what
-// somebody else wrote in the city's name.
-func (t *translator) bounced(r *result, raw []byte) {
-	if id, status := undelivered(raw); status != "" && ownReply.MatchString(id) {
-		r.returned = append(r.returned, ledgerapi.ReturnedReply{Event: eventID(id), Message: "the message came back: " + meaning(status)})
+// somebody else wrote in the city's name. It reports whether there was one.
+func (t *translator) bounced(r *result, raw []byte) bool {
+	id, status := undelivered(raw)
+	if status == "" || !ownReply.MatchString(id) {
+		return false
 	}
+	r.returned = append(r.returned, ledgerapi.ReturnedReply{Event: eventID(id), Message: "the message came back: " + meaning(status)})
+	return true
 }
 
 // undelivered reads a report (RFC 3462, RFC 3464): which message did not arrive and why; "" where it does not say

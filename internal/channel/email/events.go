@@ -43,6 +43,9 @@ type result struct {
 	events   []complaint.Event
 	returned []ledgerapi.ReturnedReply
 	problems []problem
+	// skipped counts messages that arrived and are nobody's: those of machines and lists, and of the staff among
+	// themselves.
+	skipped int
 }
 
 // problem is a message that never became an event.
@@ -61,8 +64,8 @@ func (t *translator) translate(r *result, raw []byte, at time.Time, sent bool) {
 		return
 	}
 	if l.automatic() {
-		if !sent {
-			t.bounced(r, raw)
+		if !sent && !t.bounced(r, raw) {
+			r.skipped++
 		}
 		return
 	}
@@ -75,6 +78,7 @@ func (t *translator) translate(r *result, raw []byte, at time.Time, sent bool) {
 	case from != "" && t.staff(from):
 		switch {
 		case !t.answers(l) || t.server == "":
+			r.skipped++
 		case l.authentic(t.server, from):
 			t.add(r, l, at, complaint.KindAnswered, "")
 		default:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tanggap/tanggap/internal/channel/channeltest"
 	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/simulator/email"
 	"github.com/tanggap/tanggap/test/golden"
 )
 
@@ -181,7 +182,22 @@ func TestWhatIsNeitherQuestionNorAnswer(t *testing.T) {
 			if got != tt.kind || len(r.events) > 1 {
 				t.Errorf("got %v, problems %v", r.events, r.problems)
 			}
+			// Nothing that arrives is passed over unsaid.
+			if said := len(r.events)+len(r.problems)+r.skipped == 1; said == tt.sent && tt.kind == "" {
+				t.Errorf("skipped %d, problems %v", r.skipped, r.problems)
+			}
 		})
+	}
+}
+
+func TestWhatIsPassedOverIsCountedOnce(t *testing.T) {
+	r := newRig(t, email.Options{})
+	r.server.Arrive(letterOf("Halo.", "From", "ani@warga.example", "Message-ID", "<1@warga.example>", "List-Id", "<x.example>"), monday)
+	r.server.Send(letterOf("Halo.", "From", "aduan@depok.example", "To", "ani@warga.example", "Message-ID", "<2@depok.example>"), monday)
+	r.polled()
+	r.polled()
+	if len(r.ledger.Events()) != 0 || r.ledger.Skipped() != 1 {
+		t.Errorf("%d events, skipped %d, want 1", len(r.ledger.Events()), r.ledger.Skipped())
 	}
 }
 

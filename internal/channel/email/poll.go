@@ -103,7 +103,7 @@ func (s *source) read(ctx context.Context, c *cursor, started time.Time, sink ch
 		for _, m := range page {
 			m.feed.position.Last = max(m.feed.position.Last, m.uid)
 		}
-		batch.Events, batch.Returned, batch.Cursor = r.events, r.returned, channel.EncodeCursor(c)
+		batch.Events, batch.Returned, batch.Skipped, batch.Cursor = r.events, r.returned, r.skipped, channel.EncodeCursor(c)
 		if err := sink.Append(ctx, batch); err != nil {
 			return err
 		}
