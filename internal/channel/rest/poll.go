@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/channel/fetch"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 )
 
@@ -65,7 +67,7 @@ func (p *poll) step(ctx context.Context) (done bool, err error) {
 	w := p.cursor.Window
 	read, err := p.read(ctx)
 	if err != nil {
-		if p.resumed && stale(err) {
+		if p.resumed && w.Position.stale(err) {
 			// What a page was called before the interruption need not be known to the source any more.
 			p.begin(w.Second)
 			return false, nil
@@ -117,10 +119,20 @@ func (p *poll) read(ctx context.Context) (page, error) {
 	return p.understand(answer, w.Position)
 }
 
-// stale reports whether the error may come of a position that the source no longer knows.
-func stale(err error) bool {
-	var failure *channel.Error
-	return errors.As(err, &failure) && (failure.Reason == ledgerapi.ReasonInvalidResponse || failure.Reason == ledgerapi.ReasonNotFound)
+// stale reports whether the error may come of a position that the source no longer knows. Some say that what
+// they called a page is forbidden by then, as a signed link is, or fail over it; where that is not why, the first page
+// is refused like it, and nothing has changed.
+func (p position) stale(err error) bool {
+	failure, ok := errors.AsType[*channel.Error](err)
+	switch {
+	case !ok:
+		return false
+	case failure.Reason == ledgerapi.ReasonInvalidResponse || failure.Reason == ledgerapi.ReasonNotFound:
+		return true
+	}
+	status, answered := errors.AsType[*fetch.StatusError](err)
+	return answered && p.Token != "" && failure.RetryAfter == 0 &&
+		(status.Status == http.StatusForbidden || status.Status == http.StatusInternalServerError)
 }
 
 // advance checks that the next page is another one: a source that ignores how it is asked for pages

@@ -139,28 +139,61 @@ func TestCursorThatCannotBeReadBeginsAgain(t *testing.T) {
 	}
 }
 
-// TestPositionThatTheSourceForgot: cursors expire, and then the window is read from its beginning.
+// TestPositionThatTheSourceForgot: cursors expire, and then the window is read from its beginning, whatever the
+// source says to them.
 func TestPositionThatTheSourceForgot(t *testing.T) {
+	for _, forgotten := range []int{http.StatusBadRequest, http.StatusForbidden, http.StatusGone, http.StatusInternalServerError} {
+		t.Run(http.StatusText(forgotten), func(t *testing.T) {
+			spec := plainSpec()
+			spec.Pagination = &v1alpha1.Pagination{Type: "Cursor", Parameter: "c", Next: "response.next"}
+			life, fail := "x", false
+			r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch c := r.URL.Query().Get("c"); {
+				case c == "":
+					write(w, map[string]any{"data": []any{map[string]any{"id": "A"}}, "next": life})
+				case fail:
+					w.WriteHeader(http.StatusBadGateway)
+				case c != life:
+					w.WriteHeader(forgotten)
+				default:
+					write(w, map[string]any{"data": []any{map[string]any{"id": "B"}}, "next": ""})
+				}
+			}), spec)
+			fail = true
+			if err := r.poll(); reasonOf(t, err) != ledgerapi.ReasonServerError {
+				t.Fatalf("got %v", err)
+			}
+			life, fail = "y", false
+			r.mustPoll()
+			if diff := cmp.Diff(cases("A", "B"), r.ledger.IDs()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestAnOutageKeepsThePosition: a source that refuses the first page as well has not forgotten the other one.
+func TestAnOutageKeepsThePosition(t *testing.T) {
 	spec := plainSpec()
 	spec.Pagination = &v1alpha1.Pagination{Type: "Cursor", Parameter: "c", Next: "response.next"}
-	life, fail := "x", false
+	first, last := true, false
 	r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch c := r.URL.Query().Get("c"); {
-		case c == "":
-			write(w, map[string]any{"data": []any{map[string]any{"id": "A"}}, "next": life})
-		case fail:
-			w.WriteHeader(http.StatusBadGateway)
-		case c != life:
-			w.WriteHeader(http.StatusBadRequest)
-		default:
+		case c == "" && first:
+			write(w, map[string]any{"data": []any{map[string]any{"id": "A"}}, "next": "x"})
+		case c == "x" && last:
 			write(w, map[string]any{"data": []any{map[string]any{"id": "B"}}, "next": ""})
+		default:
+			w.WriteHeader(http.StatusInternalServerError)
 		}
 	}), spec)
-	fail = true
-	if err := r.poll(); reasonOf(t, err) != ledgerapi.ReasonServerError {
-		t.Fatalf("got %v", err)
+	for range 3 {
+		if err := r.poll(); reasonOf(t, err) != ledgerapi.ReasonServerError {
+			t.Fatalf("got %v", err)
+		}
+		first = false
 	}
-	life, fail = "y", false
+	last = true
 	r.mustPoll()
 	if diff := cmp.Diff(cases("A", "B"), r.ledger.IDs()); diff != "" {
 		t.Error(diff)
