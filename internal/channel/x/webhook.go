@@ -75,8 +75,8 @@ func (w *webhook) Interval() time.Duration { return w.checkInterval }
 // https://docs.x.com/x-api/webhooks/quickstart
 func (w *webhook) challenge(rw http.ResponseWriter, r *http.Request, _ channel.Sink) {
 	token := r.URL.Query().Get("crc_token")
-	if token == "" || len(token) > maxChallengeBytes {
-		push.Say(rw, http.StatusBadRequest, "crc_token must be there")
+	if token == "" || len(token) > maxChallengeBytes || deliverable(token) {
+		push.Say(rw, http.StatusBadRequest, "crc_token must be there, and be no body of a delivery")
 		return
 	}
 	mac := hmac.New(sha256.New, w.secret)
@@ -86,6 +86,13 @@ func (w *webhook) challenge(rw http.ResponseWriter, r *http.Request, _ channel.S
 	_ = json.NewEncoder(rw).Encode(struct {
 		ResponseToken string `json:"response_token"`
 	}{"sha256=" + base64.StdEncoding.EncodeToString(mac.Sum(nil))}) //nolint:errchkjson // see above
+}
+
+// deliverable reports whether a text could be the body of a delivery. X has challenges and deliveries signed alike,
+// with one secret: whoever asked for a body's answer would have its signature. A body is an object; null is read
+// as an empty one.
+func deliverable(token string) bool {
+	return strings.Contains(token, "{") || strings.TrimSpace(token) == "null"
 }
 
 // activity is a delivery of the X Activity API.

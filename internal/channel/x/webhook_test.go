@@ -202,6 +202,34 @@ func TestTheVectorOfTheChallengeAndTheSignature(t *testing.T) {
 	}
 }
 
+// Anybody may send a challenge, and its answer is the signature of a delivery with the same words.
+func TestNobodyHasADeliverySignedByAChallenge(t *testing.T) {
+	h := newHooked(t)
+	answer := func(token string) (signature string) {
+		recorder := httptest.NewRecorder()
+		h.handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/hooks/x?crc_token="+url.QueryEscape(token), nil))
+		var said struct {
+			Token string `json:"response_token"`
+		}
+		if json.Unmarshal(recorder.Body.Bytes(), &said) != nil {
+			t.Fatalf("answered %d %s", recorder.Code, recorder.Body)
+		}
+		return said.Token
+	}
+	forged := h.server.Activity(h.mention(siti, "palsu"))[0]
+	for name, body := range map[string]string{"a delivery": string(forged), "nothing": "null", "nothing, with a space": " null"} {
+		if code := h.post([]byte(body), answer(body)).Code; code != http.StatusUnauthorized {
+			t.Errorf("%s: %d", name, code)
+		}
+	}
+	if events := h.ledger.Events(); len(events) != 0 {
+		t.Errorf("events: %d", len(events))
+	}
+	if answer("MTc5MzU4NTAwMA==") == "" {
+		t.Error("a challenge of X was not answered")
+	}
+}
+
 func TestTheChallengeIsAnsweredOverANetwork(t *testing.T) {
 	h := newHooked(t)
 	server := httptest.NewServer(h.handler)
