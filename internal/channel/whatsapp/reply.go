@@ -42,11 +42,11 @@ type sender struct {
 }
 
 func newSender(spec *v1alpha1.WhatsAppReply, appSecrets []v1alpha1.SecretKeyReference, settings channel.Settings) (*sender, error) {
-	address := string(spec.URL)
-	if address == "" {
-		address = defaultGraphURL
+	root := string(spec.URL)
+	if root == "" {
+		root = defaultGraphURL
 	}
-	base, err := url.Parse(address)
+	base, err := url.Parse(root)
 	if err != nil || base.Host == "" {
 		return nil, field.Errorf("whatsapp.reply.url", "must be an absolute URL")
 	}
@@ -71,12 +71,20 @@ func newSender(spec *v1alpha1.WhatsAppReply, appSecrets []v1alpha1.SecretKeyRefe
 type outgoing struct {
 	Product       string       `json:"messaging_product"`
 	RecipientType string       `json:"recipient_type"`
-	To            string       `json:"to"`
+	address
 	Type          string       `json:"type"`
 	Text          *outgoingRaw `json:"text,omitempty"`
 	Template      *outTemplate `json:"template,omitempty"`
 	// CallbackData comes back with the statuses of the message.
 	CallbackData string `json:"biz_opaque_callback_data"`
+}
+
+// address is whom a message goes to: a number without its plus sign, or the id that WhatsApp gives who hides it,
+// which it takes in a field of its own.
+// https://developers.facebook.com/documentation/business-messaging/whatsapp/business-scoped-user-ids
+type address struct {
+	To        string `json:"to,omitempty"`
+	Recipient string `json:"recipient,omitempty"`
 }
 
 type outgoingRaw struct {
@@ -113,8 +121,8 @@ func (s *source) compose(reply channel.Reply) (message *outgoing, number string,
 	if s.sender == nil {
 		return nil, "", refused("the channel does not allow replies; set whatsapp.reply")
 	}
-	to := address(reply.Message)
-	if to == "" {
+	to := addressOf(reply.Message)
+	if to == (address{}) {
 		return nil, "", channel.UnknownReporter()
 	}
 	number = reply.Message.Attributes[attributeNumber]
@@ -126,7 +134,7 @@ func (s *source) compose(reply channel.Reply) (message *outgoing, number string,
 	if !s.translator.numbers[number] {
 		return nil, "", refused("nobody knows which of the channel's numbers the citizen wrote to; answer in the WhatsApp Business app")
 	}
-	m := &outgoing{Product: "whatsapp", RecipientType: "individual", To: to, CallbackData: reply.ID}
+	m := &outgoing{Product: "whatsapp", RecipientType: "individual", address: to, CallbackData: reply.ID}
 	// The instant of the last message is the platform's; a second is left for the way.
 	if s.sender.now().Before(reply.Message.At.Add(replyWindow - time.Second)) {
 		if n := utf8.RuneCountInString(reply.Text); n > maxReplyText {
@@ -152,15 +160,15 @@ func (s *source) compose(reply channel.Reply) (message *outgoing, number string,
 	return m, number, nil
 }
 
-// address is whom to send to: a number without its plus sign, or the id that WhatsApp gives who hides it.
-func address(m channel.Message) string {
-	if m.Reporter == nil {
-		return ""
+// addressOf is where a message came from; zero is nowhere.
+func addressOf(m channel.Message) address {
+	switch {
+	case m.Reporter == nil:
+		return address{}
+	case m.Reporter.Phone != "":
+		return address{To: strings.TrimPrefix(m.Reporter.Phone, "+")}
 	}
-	if m.Reporter.Phone != "" {
-		return strings.TrimPrefix(m.Reporter.Phone, "+")
-	}
-	return m.Reporter.Handle
+	return address{Recipient: m.Reporter.Handle}
 }
 
 // oneLine is a text as a parameter of a template may have it: no line breaks, no tabs and no more than four

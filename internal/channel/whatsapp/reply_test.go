@@ -66,6 +66,19 @@ func TestReplyIsTheAnswerThatItsStatusTellsOf(t *testing.T) {
 	}
 }
 
+func TestWhoHidesTheNumberIsAnsweredByTheIDThatMetaGave(t *testing.T) {
+	d := newDesk(t, nil)
+	d.post(delivered("messages", "messages", `{"from_user_id":"ID.77","id":"wamid.1","timestamp":1793584800,"type":"text","text":{"body":"halo"}}`))
+	events := d.ledger.Events()
+	if _, err := d.replier.Reply(t.Context(), channeltest.ReplyTo(events[len(events)-1], "Petugas menuju lokasi")); err != nil {
+		t.Fatal(err)
+	}
+	want := []whatsapp.Outgoing{{Recipient: "ID.77", Text: "Petugas menuju lokasi", CallbackData: "r-1"}}
+	if diff := cmp.Diff(want, d.graph.Sent(), cmpopts.IgnoreFields(whatsapp.Outgoing{}, "ID")); diff != "" {
+		t.Errorf("sent (-want +got):\n%s", diff)
+	}
+}
+
 func TestTheProofIsOfWhicheverAppSecretIsInForce(t *testing.T) {
 	d := newDesk(t, nil)
 	d.graph.AppSecret = older

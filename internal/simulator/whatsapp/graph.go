@@ -23,7 +23,9 @@ type Graph struct {
 
 // Outgoing is a message that the city sent.
 type Outgoing struct {
-	ID, To string
+	ID string
+	// To is a number, Recipient the id of somebody who hides it.
+	To, Recipient string
 	// Text is that of the message, or the parameter of the template named Template.
 	Text, Template, Language string
 	// CallbackData is what the message's statuses bring back.
@@ -83,6 +85,7 @@ func (g *Graph) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Product       string `json:"messaging_product"`
 		RecipientType string `json:"recipient_type"`
 		To            string `json:"to"`
+		Recipient     string `json:"recipient"`
 		Type          string `json:"type"`
 		Text          struct {
 			Body string `json:"body"`
@@ -101,11 +104,12 @@ func (g *Graph) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		} `json:"template"`
 		CallbackData string `json:"biz_opaque_callback_data"`
 	}
-	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Product != "whatsapp" || in.RecipientType != "individual" || in.To == "" {
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Product != "whatsapp" || in.RecipientType != "individual" ||
+		in.To == "" && in.Recipient == "" || strings.Trim(in.To, "0123456789") != "" {
 		graphError(w, http.StatusBadRequest, 100)
 		return
 	}
-	out := Outgoing{ID: NewID(in.To), To: in.To, CallbackData: in.CallbackData}
+	out := Outgoing{ID: NewID(in.To + in.Recipient), To: in.To, Recipient: in.Recipient, CallbackData: in.CallbackData}
 	switch {
 	case in.Type == "text" && in.Text.Body != "" && !g.closed[in.To]:
 		out.Text = in.Text.Body
