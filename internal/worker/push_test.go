@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -267,6 +268,32 @@ func TestADelivererLearnsThatItsEventWasRefused(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Only the race detector sees it if what becomes of such a delivery is looked at while it is being settled.
+func TestADeliveryThatWasBrokenOffIsSettledAllTheSame(t *testing.T) {
+	ledger := newFakeLedger()
+	ledger.refuse = func(*complaint.Event) string { return "case: is not known" }
+	metrics := newProcessMetrics().of("112")
+	ctx, breakOff := context.WithCancel(t.Context())
+	breakOff()
+	for i := range 50 {
+		tr := newTracker(time.Now, slog.New(slog.DiscardHandler))
+		sink := &pushSink{
+			channel: "112", ledger: ledger, tracker: tr, health: &pushHealth{tracker: tr, now: time.Now}, metrics: metrics,
+			now: time.Now, wake: make(chan struct{}, 1),
+		}
+		var committed sync.WaitGroup
+		committed.Go(func() { sink.run(t.Context()) })
+		if err := sink.Append(ctx, channel.Batch{Events: []complaint.Event{received(i, present())}}); err == nil {
+			t.Fatal("It was taken")
+		}
+		sink.close()
+		committed.Wait()
+		if got := tr.report("").Errors[ledgerapi.ReasonInvalidEvent]; got != 1 {
+			t.Fatalf("%d events were counted as refused", got)
+		}
 	}
 }
 

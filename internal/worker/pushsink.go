@@ -76,8 +76,10 @@ func (s *pushSink) Append(ctx context.Context, batch channel.Batch) error {
 	s.tracker.turnedAway(ledgerapi.ReasonInvalidEvent, len(refused))
 	waiting, err := s.enqueue(events, places)
 	for _, d := range waiting {
-		if failure := s.wait(ctx, d); failure != nil {
-			err = failure
+		failure := s.wait(ctx, d)
+		if failure != nil {
+			err = failure // what became of it may still be being written
+			continue
 		}
 		refused = append(refused, d.refused...)
 	}
