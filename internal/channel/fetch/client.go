@@ -187,13 +187,13 @@ func refused(err error) bool {
 
 func (c *Client) once(ctx context.Context, request Request) (*Response, error) {
 	if err := c.Wait(ctx); err != nil {
-		return nil, err
+		return nil, unsent(err)
 	}
 	limited, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	sent, err := c.prepare(limited, request)
 	if err != nil {
-		return nil, err
+		return nil, unsent(err)
 	}
 	answer, err := c.http.Do(sent)
 	if err != nil {
@@ -243,7 +243,8 @@ func (c *Client) prepare(ctx context.Context, request Request) (*http.Request, e
 // Wait returns when the rate allows another request, or with an *channel.Error when ctx ends before.
 func (c *Client) Wait(ctx context.Context) error {
 	now := c.config.Now()
-	delay := c.limiter.ReserveN(now, 1).DelayFrom(now)
+	turn := c.limiter.ReserveN(now, 1)
+	delay := turn.DelayFrom(now)
 	if delay == 0 {
 		if ctx.Err() != nil {
 			return stopped(ctx)
@@ -254,6 +255,7 @@ func (c *Client) Wait(ctx context.Context) error {
 	case <-c.config.After(delay):
 		return nil
 	case <-ctx.Done():
+		turn.CancelAt(now) // the turn is for whoever comes next
 		return stopped(ctx)
 	}
 }

@@ -48,15 +48,37 @@ func OfLogin(err error, path string) error {
 	return &marked
 }
 
+// unsentError marks the cause of an error of a request that never left.
+type unsentError struct{ cause error }
+
+// Error implements error.
+func (e *unsentError) Error() string { return "the request was not sent" }
+
+// Unwrap returns the cause; nil is none.
+func (e *unsentError) Unwrap() error { return e.cause }
+
+// unsent is the error of a request that never left.
+func unsent(err error) error {
+	failure, ok := errors.AsType[*channel.Error](err)
+	if !ok {
+		return err
+	}
+	marked := *failure
+	marked.Err = &unsentError{failure.Err}
+	return &marked
+}
+
 // NotSent marks the error of a request that changes something with the other side as one that certainly
-// did nothing, where that is known: it was refused by its status, or there never was a connection. After a
-// time-out or a failure of the server (5xx) it is not.
+// did nothing, where that is known: it never left, it was refused by its status, or there never was a connection.
+// After a time-out or a failure of the server (5xx) it is not.
 func NotSent(err error) error {
 	status, answered := errors.AsType[*StatusError](err)
 	operation, failed := errors.AsType[*net.OpError](err)
 	_, unresolved := errors.AsType[*net.DNSError](err)
+	_, kept := errors.AsType[*unsentError](err)
 	known, _ := errors.AsType[*channel.Error](err)
 	switch {
+	case kept:
 	case known != nil && known.Reason == ledgerapi.ReasonServerError: // some servers say so with any status
 		return err
 	case answered && status.Status >= 400 && status.Status < 500 && status.Status != http.StatusRequestTimeout:

@@ -345,3 +345,52 @@ func TestWhatCertainlyDidNothing(t *testing.T) {
 		})
 	}
 }
+
+// A reply whose turn does not come in time must be tried again, and must not stand in the way of who comes next.
+func TestARequestWhoseTurnDoesNotComeWasNotSent(t *testing.T) {
+	var waits []time.Duration
+	asked := 0
+	r := newRig(t, func(http.ResponseWriter, *http.Request) { asked++ }, func(c *Config) {
+		c.RequestsPerMinute = 1
+		c.After = func(d time.Duration) <-chan time.Time {
+			waits = append(waits, d)
+			return nil
+		}
+	})
+	if _, err := r.client.Get(t.Context(), r.url, nil); err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer cancel()
+	for range 3 {
+		_, err := r.client.Get(ended, r.url, nil)
+		if _, certain := errors.AsType[*channel.NotSentError](NotSent(err)); !certain || failure(t, err).Reason != ledgerapi.ReasonTimeout {
+			t.Errorf("certain is %v: %v", certain, err)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("asked %d times", asked)
+	}
+	for _, d := range waits {
+		if d != time.Minute {
+			t.Errorf("waited for %s", d)
+		}
+	}
+}
+
+func TestARequestWithoutCredentialsWasNotSent(t *testing.T) {
+	r := newRig(t, func(http.ResponseWriter, *http.Request) { t.Error("It was sent") }, func(c *Config) { c.Authorizer = keyless{} })
+	_, err := r.client.Get(t.Context(), r.url, nil)
+	if _, certain := errors.AsType[*channel.NotSentError](NotSent(err)); !certain || failure(t, err).Reason != ledgerapi.ReasonServerError {
+		t.Errorf("certain is %v: %v", certain, err)
+	}
+}
+
+// keyless is an Authorizer whose server of tokens fails.
+type keyless struct{}
+
+func (keyless) Authorize(context.Context, *http.Request) error {
+	return &channel.Error{Reason: ledgerapi.ReasonServerError, Message: "the server of tokens failed", Err: &StatusError{Status: http.StatusBadGateway}}
+}
+
+func (keyless) Refused() bool { return false }
