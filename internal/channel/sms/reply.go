@@ -59,7 +59,7 @@ func (s *source) Reply(ctx context.Context, reply channel.Reply) (channel.Sent, 
 	if err != nil {
 		return channel.Sent{}, &channel.NotSentError{Err: err}
 	}
-	response, err := s.client.Do(ctx, fetch.Request{
+	response, err := s.urgent.Do(ctx, fetch.Request{
 		Method: http.MethodPost, URL: s.list, Header: http.Header{"Content-Type": {formType}}, Body: []byte(form.Encode()),
 	})
 	if err != nil {

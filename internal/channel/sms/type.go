@@ -9,6 +9,7 @@
 package sms
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -104,10 +105,15 @@ func (s *source) reconcile(spec *v1alpha1.SMSReconcile, settings channel.Setting
 	}
 	s.list = base.JoinPath("2010-04-01", "Accounts", s.translator.account, "Messages.json")
 	s.interval, s.lookback = channel.Duration(r.Interval, defaultInterval), channel.Duration(r.Lookback, defaultLookback)
-	s.client, err = fetch.New(fetch.Config{
+	config := fetch.Config{
 		Transport: settings.Transport, Authorizer: &basic{account: s.translator.account, tokens: s.signature.tokens},
-		RequestsPerMinute: channel.Number(r.RequestsPerMinute, 0), Now: settings.Now, After: settings.After,
-	})
+		Now: settings.Now, After: settings.After,
+	}
+	if s.urgent, err = fetch.New(config); err != nil {
+		return err
+	}
+	config.RequestsPerMinute = channel.Number(r.RequestsPerMinute, 0)
+	s.client, err = fetch.New(config)
 	return err
 }
 
@@ -118,7 +124,8 @@ type source struct {
 	translator translator
 	usualDelay time.Duration
 
-	client *fetch.Client
+	// client reads the list, and urgent sends replies, which must not stand behind the other.
+	client, urgent *fetch.Client
 	// list is where the messages of the account are.
 	list               *url.URL
 	interval, lookback time.Duration
@@ -148,7 +155,7 @@ func (s *source) sent() {
 }
 
 // Close implements channel.Source.
-func (s *source) Close() error { return s.client.Close() }
+func (s *source) Close() error { return errors.Join(s.client.Close(), s.urgent.Close()) }
 
 var (
 	_ channel.Type    = Type{}

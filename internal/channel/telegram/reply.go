@@ -57,7 +57,7 @@ func (s *source) Reply(ctx context.Context, reply channel.Reply) (channel.Sent, 
 	if err != nil {
 		return channel.Sent{}, &channel.NotSentError{Err: &channel.Error{Reason: ledgerapi.ReasonInternal, Message: "the reply cannot be encoded"}}
 	}
-	response, err := s.client.Do(ctx, fetch.Request{
+	response, err := s.urgent.Do(ctx, fetch.Request{
 		Method: http.MethodPost, URL: s.sendMessage, Header: http.Header{"Content-Type": {"application/json"}}, Body: body,
 	})
 	if err != nil {

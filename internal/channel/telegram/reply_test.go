@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/channeltest"
 	"github.com/tanggap/tanggap/internal/complaint"
@@ -41,6 +42,22 @@ func TestReplyGoesToWhoWrote(t *testing.T) {
 	}
 	if !sent.At.Equal(c.clock.Now().Truncate(time.Second)) {
 		t.Errorf("It was sent at %v", sent.At)
+	}
+}
+
+func TestAReplyDoesNotStandBehindAPoll(t *testing.T) {
+	c := newCity(t, nil)
+	perMinute := int32(1)
+	c.spec.Polling = &v1alpha1.Polling{RequestsPerMinute: &perMinute}
+	c.open(channeltest.Direct{Handler: c.server})
+	c.server.Add(plain, simulator.Private(siti, "Banjir"))
+	c.mustPoll()
+	begun := c.clock.Now()
+	if _, err := c.source.(channel.Replier).Reply(t.Context(), c.replyTo("Petugas menuju lokasi")); err != nil {
+		t.Fatal(err)
+	}
+	if waited := c.clock.Now().Sub(begun) + c.clock.Waited(); waited != 0 {
+		t.Errorf("waited %s", waited)
 	}
 }
 

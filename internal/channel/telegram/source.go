@@ -6,6 +6,7 @@ package telegram
 
 import (
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/url"
 	"regexp"
@@ -60,16 +61,21 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 	if spec.Polling != nil {
 		polling = *spec.Polling
 	}
-	client, err := fetch.New(fetch.Config{
-		Transport: &patience{next: settings.Transport}, Timeout: channel.Duration(polling.Timeout, 0),
-		RequestsPerMinute: channel.Number(polling.RequestsPerMinute, 0), Now: settings.Now, After: settings.After,
-	})
+	config := fetch.Config{
+		Transport: &patience{next: settings.Transport}, Timeout: channel.Duration(polling.Timeout, 0), Now: settings.Now, After: settings.After,
+	}
+	urgent, err := fetch.New(config)
+	if err != nil {
+		return nil, err
+	}
+	config.RequestsPerMinute = channel.Number(polling.RequestsPerMinute, 0)
+	client, err := fetch.New(config)
 	if err != nil {
 		return nil, err
 	}
 	bot, _, _ := strings.Cut(token, ":")
 	s := &source{
-		client: client, endpoint: base.JoinPath("bot"+token, "getUpdates"), sendMessage: base.JoinPath("bot"+token, "sendMessage"), bot: bot,
+		client: client, urgent: urgent, endpoint: base.JoinPath("bot"+token, "getUpdates"), sendMessage: base.JoinPath("bot"+token, "sendMessage"), bot: bot,
 		translator: translator{staffGroup: spec.StaffGroupID, window: channel.Duration(spec.CaseWindow, defaultWindow)},
 		interval:   channel.Duration(polling.Interval, defaultInterval),
 		maxPages:   channel.Number(polling.MaxPages, defaultMaxPages),
@@ -84,7 +90,8 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 
 // source is one bot. Poll is called from one goroutine.
 type source struct {
-	client *fetch.Client
+	// client asks for updates, and urgent sends replies, which must not stand behind the other.
+	client, urgent *fetch.Client
 	// endpoint and sendMessage have the token in them and must not be shown anywhere.
 	endpoint, sendMessage *url.URL
 	// bot is the bot's own id, which is no secret.
@@ -100,7 +107,7 @@ type source struct {
 func (s *source) Interval() time.Duration { return s.interval }
 
 // Close implements channel.Source.
-func (s *source) Close() error { return s.client.Close() }
+func (s *source) Close() error { return errors.Join(s.client.Close(), s.urgent.Close()) }
 
 // cursor is where the source stands; its JSON is kept by the ledger.
 type cursor struct {

@@ -69,12 +69,12 @@ func newSender(spec *v1alpha1.WhatsAppReply, appSecrets []v1alpha1.SecretKeyRefe
 
 // outgoing is the body of a message that is sent.
 type outgoing struct {
-	Product       string       `json:"messaging_product"`
-	RecipientType string       `json:"recipient_type"`
+	Product       string `json:"messaging_product"`
+	RecipientType string `json:"recipient_type"`
 	address
-	Type          string       `json:"type"`
-	Text          *outgoingRaw `json:"text,omitempty"`
-	Template      *outTemplate `json:"template,omitempty"`
+	Type     string       `json:"type"`
+	Text     *outgoingRaw `json:"text,omitempty"`
+	Template *outTemplate `json:"template,omitempty"`
 	// CallbackData comes back with the statuses of the message.
 	CallbackData string `json:"biz_opaque_callback_data"`
 }
