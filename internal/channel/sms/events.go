@@ -2,13 +2,16 @@ package sms
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 )
 
 // Attributes of an event.
@@ -45,27 +48,42 @@ type message struct {
 	at                                   time.Time
 }
 
-// translate says what has happened by a verified delivery: an event, or nil if nothing matters, and whether the
-// city has sent something, which is to be looked up. The delivery has no time of its own: it is made as soon as
-// the message arrives.
-func (t *translator) translate(form url.Values) (e *complaint.Event, sent bool, err error) {
+// translate says what has happened by a verified delivery, and whether the city has sent something, which is to be
+// looked up. The delivery has no time of its own: it is made as soon as the message arrives.
+func (t *translator) translate(form url.Values) (batch channel.Batch, sent bool, err error) {
 	if form.Get("AccountSid") != t.account {
-		return nil, false, errAccount
+		return batch, false, errAccount
 	}
 	m := &message{
 		sid: form.Get("MessageSid"), from: form.Get("From"), to: form.Get("To"), body: form.Get("Body"),
 		media: form.Get("NumMedia"), segments: form.Get("NumSegments"), at: t.now().UTC(),
 	}
 	if !sidPattern.MatchString(m.sid) {
-		return nil, false, errSID
+		return batch, false, errSID
 	}
 	if status := form.Get("MessageStatus"); status != "" && status != "received" {
-		return nil, answers(status) && t.answered(m) != nil, nil
+		batch.Returned = t.returned(m, status, form.Get("ErrorCode"))
+		return batch, answers(status) && t.answered(m) != nil, nil
 	}
 	if kind := form.Get("OptOutType"); kind == "STOP" || kind == "START" {
-		return nil, false, nil
+		return batch, false, nil
 	}
-	return t.received(m), false, nil
+	if e := t.received(m); e != nil {
+		batch.Events = []complaint.Event{*e}
+	}
+	return batch, false, nil
+}
+
+// returned is a message of the city that Twilio took and then could not deliver; code is Twilio's, of its error.
+func (t *translator) returned(m *message, status, code string) []ledgerapi.ReturnedReply {
+	if status != "failed" && status != "undelivered" || !t.numbers[m.from] {
+		return nil
+	}
+	why := "Twilio could not deliver it"
+	if n, err := strconv.ParseUint(code, 10, 32); err == nil && n > 0 {
+		why = fmt.Sprintf("%s, error %d; Twilio's list of error codes explains it", why, n)
+	}
+	return []ledgerapi.ReturnedReply{{Event: messageID(m.sid), Message: why}}
 }
 
 // answers reports whether a message of the city with this status is on its way to the citizen or there. One

@@ -57,17 +57,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // deliver hands a verified delivery to the ledger, and only then says so. What would be of no use a second
 // time either is counted and taken all the same.
 func (h *handler) deliver(w http.ResponseWriter, r *http.Request, form url.Values) {
-	e, sent, err := h.translator.translate(form)
+	batch, sent, err := h.translator.translate(form)
 	if err != nil {
 		h.sink.Problem(ledgerapi.ReasonInvalidBody, err.Error(), 1)
 		taken(w)
 		return
 	}
 	// A delivery that asks for nothing is one all the same: it shows that the sender is there.
-	batch := channel.Batch{}
-	if e != nil {
-		batch.Events = append(batch.Events, *e)
-	}
 	if err := h.sink.Append(r.Context(), batch); err != nil {
 		if failure, ok := errors.AsType[*channel.Error](err); !ok || failure.Reason != ledgerapi.ReasonInvalidEvent {
 			push.NotTaken(w, err)

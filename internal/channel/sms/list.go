@@ -42,7 +42,7 @@ func (s *source) Poll(ctx context.Context, saved json.RawMessage, sink channel.S
 		if err != nil {
 			return err
 		}
-		batch := channel.Batch{Events: s.translator.listed(page, since, sink)}
+		batch := s.translator.listed(page, since, sink)
 		last := page.next == nil || page.oldest.Before(since)
 		if last {
 			batch.Cursor, batch.ObservedThrough = channel.EncodeCursor(cursor{Account: s.translator.account, Through: started}), &started
@@ -93,6 +93,8 @@ type listed struct {
 	NumSegments string `json:"num_segments"`
 	DateCreated string `json:"date_created"`
 	DateSent    string `json:"date_sent"`
+	// ErrorCode is a number, or null where there was no error.
+	ErrorCode json.RawMessage `json:"error_code"`
 
 	at time.Time
 }
@@ -142,9 +144,8 @@ func parsePage(body []byte, list *url.URL) (*page, error) {
 	return p, nil
 }
 
-// listed are the events of a part of the list that are not older than an instant.
-func (t *translator) listed(p *page, since time.Time, sink channel.Sink) []complaint.Event {
-	var events []complaint.Event
+// listed is what a part of the list says, less what is older than an instant.
+func (t *translator) listed(p *page, since time.Time, sink channel.Sink) (batch channel.Batch) {
 	odd := 0
 	for i := range p.messages {
 		l := &p.messages[i]
@@ -162,15 +163,17 @@ func (t *translator) listed(p *page, since time.Time, sink channel.Sink) []compl
 			e = t.received(m)
 		case strings.HasPrefix(l.Direction, "outbound-") && answers(l.Status):
 			e = t.answered(m)
+		case strings.HasPrefix(l.Direction, "outbound-"):
+			batch.Returned = append(batch.Returned, t.returned(m, l.Status, string(l.ErrorCode))...)
 		}
 		if e != nil {
-			events = append(events, *e)
+			batch.Events = append(batch.Events, *e)
 		}
 	}
 	if odd > 0 {
 		sink.Problem(ledgerapi.ReasonInvalidResponse, "a message in Twilio's list has no name or no date", odd)
 	}
-	return events
+	return batch
 }
 
 // explain puts what Twilio means by a status into a sentence.

@@ -175,7 +175,7 @@ func TestAnswersThatAreNotAsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	events := r.source.(*source).translator.listed(p, monday, r.ledger)
+	events := r.source.(*source).translator.listed(p, monday, r.ledger).Events
 	if len(events) != 1 || r.ledger.Problems()["InvalidResponse"] != 2 {
 		t.Errorf("%d events, %v", len(events), r.ledger.Problems())
 	}
@@ -197,7 +197,7 @@ func FuzzList(f *testing.F) {
 			t.Errorf("leads to %s", p.next)
 		}
 		tr := translator{channel: "sms", numbers: map[string]bool{desk: true}, window: time.Hour}
-		for _, e := range tr.listed(p, time.Time{}, &channeltest.Ledger{}) {
+		for _, e := range tr.listed(p, time.Time{}, &channeltest.Ledger{}).Events {
 			if err := e.Validate(); err != nil && !strings.HasPrefix(err.Error(), "at: ") {
 				t.Error(err)
 			}

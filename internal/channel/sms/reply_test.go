@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/channeltest"
 	"github.com/tanggap/tanggap/internal/complaint"
@@ -38,6 +40,42 @@ func TestReplyIsTheAnswerThatIsReadLater(t *testing.T) {
 	if last.ID != sent.EventID || last.Kind != complaint.KindAnswered || last.Text != "Petugas menuju lokasi & segera\nbekerja" ||
 		last.Reporter == nil || last.Reporter.Phone != ani {
 		t.Errorf("What was read is %+v, what was sent %+v", last, sent)
+	}
+}
+
+func TestAReplyThatTwilioCouldNotDeliverComesBack(t *testing.T) {
+	undelivered := func(sid string) sms.Message {
+		return sms.Message{SID: sid, Person: ani, At: monday, Text: "Petugas menuju lokasi", Status: "undelivered"}
+	}
+	for name, learn := range map[string]struct {
+		how func(*testing.T, *rig, string)
+		why string
+	}{
+		"by a status": {func(t *testing.T, r *rig, sid string) {
+			form := r.account.Answered(undelivered(sid))
+			form.Set("ErrorCode", "30006")
+			if code := r.post(form); code != http.StatusOK {
+				t.Errorf("answered %d", code)
+			}
+		}, "Twilio could not deliver it, error 30006; Twilio's list of error codes explains it"},
+		"by the list": {func(t *testing.T, r *rig, sid string) {
+			r.account.Answered(undelivered(sid))
+			if err := r.poll(); err != nil {
+				t.Error(err)
+			}
+		}, "Twilio could not deliver it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, newSpec(), secrets())
+			sent, err := r.source.(channel.Replier).Reply(t.Context(), r.replyTo("Petugas menuju lokasi"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			learn.how(t, r, strings.TrimPrefix(sent.EventID, "message/"))
+			if diff := cmp.Diff([]ledgerapi.ReturnedReply{{Event: sent.EventID, Message: learn.why}}, r.ledger.Returned()); diff != "" {
+				t.Errorf("returned (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
