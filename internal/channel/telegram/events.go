@@ -94,8 +94,10 @@ func (t *translator) event(u *update) *complaint.Event {
 
 // complete adds what all events have.
 func (t *translator) complete(e *complaint.Event, m *message, person int64) {
-	e.ID = m.name()
-	e.CaseID = "case/" + strings.TrimPrefix(e.ID, "message/")
+	e.ID, e.CaseID = m.name(), "case/"+m.digest()
+	if e.Actor == complaint.ActorBot {
+		e.ID = m.botName()
+	}
 	e.OccurredAt = time.Unix(m.Date, 0).UTC()
 	e.Reporter = &complaint.Reporter{Handle: strconv.FormatInt(person, 10)}
 	e.Thread = &complaint.Thread{WindowSeconds: int64(t.window / time.Second)}
@@ -103,6 +105,9 @@ func (t *translator) complete(e *complaint.Event, m *message, person int64) {
 		r := *m.ReplyToMessage
 		r.Chat = m.Chat
 		e.Thread.Quoted = []string{r.name()}
+		if r.BusinessBot != nil {
+			e.Thread.Quoted = append(e.Thread.Quoted, r.botName())
+		}
 	}
 	e.Text = complaint.Cut(m.words(), complaint.MaxTextBytes)
 	e.Location = m.location()
@@ -130,13 +135,20 @@ func (t *translator) answered(m *message) int64 {
 	return origin.SenderUser.ID
 }
 
-// name is the identifier of the event of a message; the messages of an album share it. Who is in the chat
-// cannot be read from it.
-func (m *message) name() string {
+// name is the identifier of the event of a message; the messages of an album share it.
+func (m *message) name() string { return "message/" + m.digest() }
+
+// botName is that of a message that a connected bot is seen to have sent. The bot is this one, and the message may be
+// a reply, whose answer by an official has the other name and must not be taken for known when the update is there
+// before it.
+func (m *message) botName() string { return "bot/" + m.digest() }
+
+// digest stands for a message, or its album. Who is in the chat cannot be read from it.
+func (m *message) digest() string {
 	if m.MediaGroupID != "" {
-		return "message/" + digest(m.Chat.ID, "album", m.MediaGroupID)
+		return digest(m.Chat.ID, "album", m.MediaGroupID)
 	}
-	return "message/" + digest(m.Chat.ID, strconv.FormatInt(m.ID, 10))
+	return digest(m.Chat.ID, strconv.FormatInt(m.ID, 10))
 }
 
 // digest names parts within a chat.

@@ -2,6 +2,7 @@ package telegram
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -61,12 +62,13 @@ func TestAReplyDoesNotStandBehindAPoll(t *testing.T) {
 	}
 }
 
-// The reply through a business account is seen again as an update, and must then be the same event.
-func TestReplyThroughABusinessAccountIsOneAnswer(t *testing.T) {
+// The reply through a business account is seen again as an update, perhaps before it is known here what became of it.
+func TestAReplyThroughABusinessAccountIsTheAnswerOfAnOfficial(t *testing.T) {
 	c := newCity(t, nil)
 	c.server.Add("business_message", simulator.Business(siti, siti, "Pohon tumbang"))
 	c.mustPoll()
-	sent, err := c.source.(channel.Replier).Reply(t.Context(), c.replyTo("Sudah ditebang"))
+	reply := c.replyTo("Sudah ditebang")
+	sent, err := c.source.(channel.Replier).Reply(t.Context(), reply)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,12 +77,29 @@ func TestReplyThroughABusinessAccountIsOneAnswer(t *testing.T) {
 		t.Errorf("It went through the connection %q", out.Connection)
 	}
 	echo := simulator.Business(siti, mayor, out.Text)
-	echo["message_id"] = out.ID
+	echo["message_id"], echo["sender_business_bot"] = out.ID, simulator.Object{"id": 999, "is_bot": true}
 	c.server.Add("business_message", echo)
+	thanks := simulator.Business(siti, siti, "Terima kasih")
+	thanks["reply_to_message"] = echo
+	c.server.Add("business_message", thanks)
 	c.mustPoll()
-	events := c.ledger.Events()
-	if last := events[len(events)-1]; last.ID != sent.EventID || last.Kind != complaint.KindAnswered {
-		t.Errorf("The update became %s %s, the reply %s", last.Kind, last.ID, sent.EventID)
+	err = c.ledger.Named("bot").Append(t.Context(), channel.Batch{Events: []complaint.Event{{
+		ID: sent.EventID, CaseID: reply.CaseID, Kind: complaint.KindAnswered, Actor: complaint.ActorOfficial, OccurredAt: sent.At,
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := map[complaint.Actor]int{}
+	for _, e := range c.ledger.Events() {
+		if e.Kind == complaint.KindAnswered {
+			answers[e.Actor]++
+		}
+		if e.Text == "Terima kasih" && !slices.Contains(e.Thread.Quoted, sent.EventID) {
+			t.Errorf("What quotes the reply belongs to %v", e.Thread.Quoted)
+		}
+	}
+	if diff := cmp.Diff(map[complaint.Actor]int{complaint.ActorOfficial: 1, complaint.ActorBot: 1}, answers); diff != "" {
+		t.Errorf("answers (-want +got):\n%s", diff)
 	}
 }
 
