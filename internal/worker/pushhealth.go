@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tanggap/tanggap/internal/channel"
+	"github.com/tanggap/tanggap/internal/complaint"
 )
 
 // How a push source is judged.
@@ -14,9 +15,11 @@ const (
 	trustAfterSuccess = 10 * time.Minute
 	// problemLapse is how long the last problem counts when no delivery follows it.
 	problemLapse = time.Hour
-	// redeliveryWait is how long the watermark stands still after a delivery that the ledger could not
+	// redeliveryWait is how long the watermark stands still at most after a delivery that the ledger could not
 	// take: the platform still has it and will send it again.
 	redeliveryWait = 10 * time.Minute
+	// maxOwed bounds the events that are looked out for meanwhile. Of more only time can tell.
+	maxOwed = 4096
 )
 
 // pushHealth judges a source that is delivered to: nobody can ask it how it is, unless it is polled as well.
@@ -35,6 +38,10 @@ type pushHealth struct {
 	lastSuccess     time.Time
 	lastProblem     time.Time
 	lastRefused     time.Time
+	// owed are the identifiers of events that the ledger could not take and does not have yet; uncounted says that
+	// there were more.
+	owed      map[string]struct{}
+	uncounted bool
 	// broken is why deliveries come and none is of use; nil is that they are.
 	broken *channel.Error
 }
@@ -44,7 +51,6 @@ func (h *pushHealth) delivered() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.lastSuccess = h.now()
-	h.lastRefused = time.Time{}
 	h.broken = nil
 	h.tracker.succeeded(h.lastSuccess)
 	h.show()
@@ -88,12 +94,32 @@ func (h *pushHealth) show() {
 	}
 }
 
-// refused notes a delivery that the ledger could not take.
-func (h *pushHealth) refused() {
+// refused notes events that the ledger could not take.
+func (h *pushHealth) refused(events []complaint.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.advance()
 	h.lastRefused = h.now()
+	if h.owed == nil {
+		h.owed = map[string]struct{}{}
+	}
+	for i := range events {
+		if len(h.owed) == maxOwed {
+			h.uncounted = true
+			return
+		}
+		h.owed[events[i].ID] = struct{}{}
+	}
+}
+
+// settled notes events of which nothing more is to come: other deliveries than those that were refused say nothing
+// of these.
+func (h *pushHealth) settled(events []complaint.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := 0; i < len(events) && len(h.owed) > 0; i++ {
+		delete(h.owed, events[i].ID)
+	}
 }
 
 // failed notes a delivery that was of no use.
@@ -124,7 +150,10 @@ func (h *pushHealth) refresh() {
 // advance moves the watermark, unless deliveries are known to be missing. The caller holds mu.
 func (h *pushHealth) advance() {
 	now := h.now()
-	owed := !h.lastRefused.IsZero() && now.Sub(h.lastRefused) < redeliveryWait
+	if now.Sub(h.lastRefused) >= redeliveryWait {
+		h.owed, h.uncounted = nil, false
+	}
+	owed := len(h.owed) > 0 || h.uncounted
 	unknown := h.polled && !h.confirmed
 	if h.broken == nil && !owed && !unknown {
 		h.tracker.observedThrough(now.Add(-h.usualDelay))

@@ -105,7 +105,6 @@ func (s *pushSink) giveBack(ctx context.Context, returned []ledgerapi.ReturnedRe
 		if _, err := s.append(ctx, ledgerapi.AppendRequest{Returned: part}, s.now().Add(deliveryPatience)); err != nil {
 			failure := ledgerError(err)
 			s.tracker.count(failure.Reason, 1)
-			s.health.refused()
 			return failure
 		}
 	}
@@ -135,7 +134,7 @@ func (s *pushSink) enqueue(events []complaint.Event, places []int) ([]*delivery,
 		return nil, &channel.Error{Reason: ledgerapi.ReasonLedgerUnavailable, Message: "the worker is stopping", RetryAfter: comeAgain}
 	}
 	if len(s.queue)+len(waiting) > maxQueued || s.bytes+total > maxQueuedBytes && s.bytes > 0 {
-		s.health.refused()
+		s.health.refused(events)
 		s.tracker.count(ledgerapi.ReasonLedgerUnavailable, 1)
 		return nil, &channel.Error{Reason: ledgerapi.ReasonLedgerUnavailable, Message: "too many deliveries wait for the ledger", RetryAfter: comeAgain}
 	}
@@ -267,8 +266,8 @@ func (s *pushSink) fail(group []*delivery, e *channel.Error) {
 		e.RetryAfter = comeAgain
 	}
 	s.tracker.count(e.Reason, len(group))
-	s.health.refused()
 	for _, d := range group {
+		s.health.refused(d.events)
 		d.err = e
 		close(d.done)
 	}
@@ -288,6 +287,7 @@ func (s *pushSink) settle(group []*delivery, rejected []ledgerapi.Rejection) {
 			}
 		}
 		first += len(d.events)
+		s.health.settled(d.events)
 		close(d.done)
 	}
 }
