@@ -48,20 +48,20 @@ func TestAReplyThatTwilioCouldNotDeliverComesBack(t *testing.T) {
 		return sms.Message{SID: sid, Person: ani, At: monday, Text: "Petugas menuju lokasi", Status: "undelivered"}
 	}
 	for name, learn := range map[string]struct {
-		how func(*testing.T, *rig, string)
+		how func(*rig, string)
 		why string
 	}{
-		"by a status": {func(t *testing.T, r *rig, sid string) {
+		"by a status": {func(r *rig, sid string) {
 			form := r.account.Answered(undelivered(sid))
 			form.Set("ErrorCode", "30006")
 			if code := r.post(form); code != http.StatusOK {
-				t.Errorf("answered %d", code)
+				r.t.Errorf("answered %d", code)
 			}
 		}, "Twilio could not deliver it, error 30006; Twilio's list of error codes explains it"},
-		"by the list": {func(t *testing.T, r *rig, sid string) {
+		"by the list": {func(r *rig, sid string) {
 			r.account.Answered(undelivered(sid))
 			if err := r.poll(); err != nil {
-				t.Error(err)
+				r.t.Error(err)
 			}
 		}, "Twilio could not deliver it"},
 	} {
@@ -71,7 +71,7 @@ func TestAReplyThatTwilioCouldNotDeliverComesBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			learn.how(t, r, strings.TrimPrefix(sent.EventID, "message/"))
+			learn.how(r, strings.TrimPrefix(sent.EventID, "message/"))
 			if diff := cmp.Diff([]ledgerapi.ReturnedReply{{Event: sent.EventID, Message: learn.why}}, r.ledger.Returned()); diff != "" {
 				t.Errorf("returned (-want +got):\n%s", diff)
 			}
