@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,10 +27,13 @@ func TestASourceThatWakesUpIsPolledAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		beginAtPresent()
 		begin := time.Now()
+		var mu sync.Mutex
 		var starts []time.Duration
 		var failure error
 		source := &wakingPoller{&fakePoller{interval: time.Minute}, make(chan struct{}, 1)}
 		source.poll = func(context.Context, json.RawMessage, channel.Sink) error {
+			mu.Lock()
+			defer mu.Unlock()
 			starts = append(starts, time.Since(begin))
 			return failure
 		}
@@ -42,10 +46,14 @@ func TestASourceThatWakesUpIsPolledAtOnce(t *testing.T) {
 		after(0)
 		source.woken <- struct{}{}
 		after(62 * time.Second) // too soon at first: it is polled at 21 s, and then at its interval
+		mu.Lock()
 		failure = &channel.Error{Reason: ledgerapi.ReasonServerError}
+		mu.Unlock()
 		after(59*time.Second + 100*time.Millisecond)
 		source.woken <- struct{}{}
 		after(200 * time.Millisecond) // before another attempt is due
+		mu.Lock()
+		defer mu.Unlock()
 		want := []time.Duration{0, 20 * time.Second, 21 * time.Second, 81 * time.Second, 141 * time.Second}
 		if diff := cmp.Diff(want, starts); diff != "" {
 			t.Errorf("starts (-want +got):\n%s", diff)
