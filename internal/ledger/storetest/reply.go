@@ -81,24 +81,6 @@ func repliesAreKept(h harness) {
 	wantAfter("Up to the limit", "dsw", "a", 1, b)
 	wantAfter("After the last", "dsw", "c", 10)
 	wantAfter("Of no channel", "none", "", 10)
-	answer := reply("dsw", "c", -1, 5)
-	answer.Event = "platform/7"
-	put(answer)
-	// wantOf compares the replies that became the events.
-	wantOf := func(what, channel string, events []string, want ...*store.Reply) {
-		t.Helper()
-		view(t, s, func(r store.Reader) error {
-			got, err := r.RepliesOfEvents(t.Context(), channel, events)
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", what, diff)
-			}
-			return err
-		})
-	}
-	wantOf("By their answers", "dsw", []string{"none", "platform/7", ""}, nil, &answer, nil)
-	wantOf("At another channel", "sigap", []string{"platform/7"}, nil)
-	wantOf("At no channel", "none", []string{"platform/7"}, nil)
-	wantAfter("With its answer", "dsw", "b", 10, answer)
 	drop := func(before time.Time, limit int) (n int) {
 		t.Helper()
 		update(t, s, func(tx store.Tx) (err error) {
@@ -112,6 +94,33 @@ func repliesAreKept(h harness) {
 	}
 	wantOpen("What is not done stays", "dsw", instant(99), 10, "dsw/a")
 	wantOpen("At another channel too", "sigap", instant(99), 10, "sigap/a")
+}
+
+func repliesAreFoundByTheirAnswers(h harness) {
+	t := h.t
+	s := opened(t, h.open)
+	answer := store.Reply{Channel: "dsw", ID: "b", CaseID: "C1", DoneAt: instant(1), Event: "platform/7", State: []byte("sent")}
+	waits := store.Reply{Channel: "dsw", ID: "a", CaseID: "C1", NextAt: instant(1), EndsAt: instant(2)}
+	elsewhere := store.Reply{Channel: "sigap", ID: "b", CaseID: "C1", DoneAt: instant(1), Event: "platform/8", State: []byte("sent")}
+	update(t, s, func(tx store.Tx) error { return tx.PutReplies(t.Context(), []store.Reply{answer, waits, elsewhere}) })
+	for _, test := range []struct {
+		channel string
+		events  []string
+		want    []*store.Reply
+	}{
+		{"dsw", []string{"none", "platform/7", ""}, []*store.Reply{nil, &answer, nil}},
+		{"dsw", []string{"platform/8"}, []*store.Reply{nil}},
+		{"sigap", []string{"platform/7", "platform/8"}, []*store.Reply{nil, &elsewhere}},
+		{"none", []string{"platform/7"}, []*store.Reply{nil}},
+	} {
+		view(t, s, func(r store.Reader) error {
+			got, err := r.RepliesOfEvents(t.Context(), test.channel, test.events)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("The replies of %s that became %q (-want +got):\n%s", test.channel, test.events, diff)
+			}
+			return err
+		})
+	}
 }
 
 // repliesAreFoundByTheirEndsAndCases has replies that wait and one that does not.

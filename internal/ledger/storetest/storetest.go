@@ -41,6 +41,7 @@ func Run(t *testing.T, factory Factory) {
 		"what was written has the revision of its update":          revisionsCount,
 		"what changed since a revision is found":                   changesAreFound,
 		"replies are found until they are done, and then dropped":  repliesAreKept,
+		"replies are found by their answers":                       repliesAreFoundByTheirAnswers,
 		"replies are found by their ends and by their cases":       repliesAreFoundByTheirEndsAndCases,
 		"pages go through all cases in order":                      pagesGoThrough,
 		"everything is there after opening again":                  everythingSurvives,
