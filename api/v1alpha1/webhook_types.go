@@ -89,6 +89,7 @@ type StandardWebhooksVerification struct {
 // HMACVerification is an HMAC over the raw body.
 //
 // +kubebuilder:validation:XValidation:rule="!self.signedContent.contains('{timestamp}') || has(self.timestampHeader) || has(self.timestampField)",message="timestampHeader or timestampField must be set when signedContent has {timestamp}"
+// +kubebuilder:validation:XValidation:rule="!(has(self.timestampHeader) || has(self.timestampField)) || self.signedContent.contains('{timestamp}')",message="signedContent must have {timestamp} when timestampHeader or timestampField is set, as anybody could change a time that is not signed"
 // +kubebuilder:validation:XValidation:rule="!has(self.timestampHeader) || !has(self.timestampField)",message="only one of timestampHeader and timestampField may be set"
 // +kubebuilder:validation:XValidation:rule="!self.signedContent.contains('{id}') || has(self.idHeader)",message="idHeader must be set when signedContent has {id}"
 // +kubebuilder:validation:XValidation:rule="has(self.timestampField) == has(self.signatureField)",message="timestampField and signatureField must be set together"
