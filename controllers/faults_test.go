@@ -85,7 +85,7 @@ func TestAStatusThatWasRestoredIsBroughtUpToDate(t *testing.T) {
 	namespace := city(t, "restored")
 	operate(t, namespace)
 	furnish(t, namespace)
-	apply(t, namespace, secretManifest("dsw", map[string]string{"token": "x"})+"\n---\n"+portalManifest("dsw", "dsw", "token", ""))
+	applyPortal(t, namespace)
 	available(t, namespace, "dsw", corev1.ConditionTrue)
 	channelHas(t, namespace, "dsw", v1alpha1.ConditionReady, yes, "")
 	eventually(t, "the status is restored", func() string {
@@ -107,7 +107,7 @@ func TestAnAPIServerThatFailsChangesNothingThatIsKnown(t *testing.T) {
 	namespace := city(t, "failing")
 	o := operate(t, namespace)
 	furnish(t, namespace)
-	apply(t, namespace, secretManifest("dsw", map[string]string{"token": "x"})+"\n---\n"+portalManifest("dsw", "dsw", "token", ""))
+	applyPortal(t, namespace)
 	available(t, namespace, "dsw", corev1.ConditionTrue)
 	channelHas(t, namespace, "dsw", v1alpha1.ConditionReady, yes, "")
 

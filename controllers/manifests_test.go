@@ -216,3 +216,9 @@ func parseCertificate(t *testing.T, content []byte) *x509.Certificate {
 	}
 	return certificate
 }
+
+// applyPortal makes the channel dsw of a portal, with its Secret.
+func applyPortal(t *testing.T, namespace string) {
+	t.Helper()
+	apply(t, namespace, secretManifest("dsw", map[string]string{"token": "x"})+"\n---\n"+portalManifest("dsw", "dsw", "token", ""))
+}

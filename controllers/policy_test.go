@@ -57,7 +57,7 @@ func running(t *testing.T, namespace string) (*operator, *ledgerPod, *worker) {
 	city(t, namespace)
 	o := operate(t, namespace)
 	furnish(t, namespace)
-	apply(t, namespace, secretManifest("dsw", map[string]string{"token": "x"})+"\n---\n"+portalManifest("dsw", "dsw", "token", ""))
+	applyPortal(t, namespace)
 	available(t, namespace, "dsw", corev1.ConditionTrue)
 	ledger := runLedger(t, namespace, "ledger")
 	worker := ledger.runWorker(t, "dsw")

@@ -22,7 +22,7 @@ func TestARefusedPolicyIsToldAndNotPressed(t *testing.T) {
 	city(t, namespace)
 	operate(t, namespace)
 	furnish(t, namespace)
-	apply(t, namespace, secretManifest("dsw", map[string]string{"token": "x"})+"\n---\n"+portalManifest("dsw", "dsw", "token", ""))
+	applyPortal(t, namespace)
 	var puts atomic.Int64
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /v1/policy", func(w http.ResponseWriter, _ *http.Request) {

@@ -21,7 +21,7 @@ import (
 // adds, so that nobody can keep an answer from being taken.
 const (
 	maxCitizenEvents = 2000
-	maxCaseEvents    = 4000
+	maxCaseEvents    = store.PortionEvents
 )
 
 // Append stores the events of a batch that are new and, with them, the source's position. It returns

@@ -215,25 +215,15 @@ func (t *transaction) eraseCasesOf(ctx context.Context, pseudonyms [][]byte) (mo
 
 // eraseIn takes from the cases what is to be erased there, and says from how many something was.
 func (t *transaction) eraseIn(ctx context.Context, rows []store.Case) (changed int, err error) {
-	for some := range store.Portions(rows, store.EventsOf) {
-		n, err := t.eraseSomeIn(ctx, some)
-		if err != nil {
-			return 0, err
-		}
+	err = store.EachPortion(ctx, t.tx, rows, func(some []store.Case, events [][]store.Event) error {
+		n, err := t.eraseSomeIn(ctx, some, events)
 		changed += n
-	}
-	return changed, nil
+		return err
+	})
+	return changed, err
 }
 
-func (t *transaction) eraseSomeIn(ctx context.Context, rows []store.Case) (changed int, err error) {
-	keys := make([]complaint.CaseKey, len(rows))
-	for i := range rows {
-		keys[i] = rows[i].CaseKey
-	}
-	events, err := t.tx.Events(ctx, keys)
-	if err != nil {
-		return 0, err
-	}
+func (t *transaction) eraseSomeIn(ctx context.Context, rows []store.Case, events [][]store.Event) (changed int, err error) {
 	var cleared []store.Event
 	var states []*caseState
 	for i := range rows {

@@ -32,9 +32,7 @@ type readingTx struct {
 }
 
 func (t *readingTx) Events(ctx context.Context, keys []complaint.CaseKey) ([][]store.Event, error) {
-	events, err := t.Tx.Events(ctx, keys)
-	t.of.note(events)
-	return events, err
+	return t.of.note(t.Tx.Events(ctx, keys))
 }
 
 type readingReader struct {
@@ -43,17 +41,16 @@ type readingReader struct {
 }
 
 func (r *readingReader) Events(ctx context.Context, keys []complaint.CaseKey) ([][]store.Event, error) {
-	events, err := r.Reader.Events(ctx, keys)
-	r.of.note(events)
-	return events, err
+	return r.of.note(r.Reader.Events(ctx, keys))
 }
 
-func (s *readingStore) note(events [][]store.Event) {
+func (s *readingStore) note(events [][]store.Event, err error) ([][]store.Event, error) {
 	n := 0
 	for _, of := range events {
 		n += len(of)
 	}
 	s.most = max(s.most, n)
+	return events, err
 }
 
 // TestTheEventsOfManyFullCasesAreNeverHeldTogether has cases that somebody filled come into one transaction, or view: what

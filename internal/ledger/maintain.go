@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/store"
 )
 
@@ -153,35 +152,20 @@ func (t *transaction) expire(ctx context.Context, limit int) (more bool, err err
 
 // clear takes content from all events of the cases. What was judged by it stays as it is.
 func (t *transaction) clear(ctx context.Context, cases []store.Case, content store.Content) error {
-	for some := range store.Portions(cases, store.EventsOf) {
-		if err := t.clearSome(ctx, some, content); err != nil {
+	return store.EachPortion(ctx, t.tx, cases, func(some []store.Case, events [][]store.Event) error {
+		var cleared []store.Event
+		for i := range some {
+			rules := t.rules(some[i].Channel)
+			for j := range events[i] {
+				if e := &events[i][j]; strip(rules, e, content) {
+					cleared = append(cleared, *e)
+				}
+			}
+			some[i].Holds = holds(events[i])
+		}
+		if err := t.tx.ReplaceEvents(ctx, cleared); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func (t *transaction) clearSome(ctx context.Context, cases []store.Case, content store.Content) error {
-	keys := make([]complaint.CaseKey, len(cases))
-	for i := range cases {
-		keys[i] = cases[i].CaseKey
-	}
-	events, err := t.tx.Events(ctx, keys)
-	if err != nil {
-		return err
-	}
-	var cleared []store.Event
-	for i := range cases {
-		rules := t.rules(cases[i].Channel)
-		for j := range events[i] {
-			if e := &events[i][j]; strip(rules, e, content) {
-				cleared = append(cleared, *e)
-			}
-		}
-		cases[i].Holds = holds(events[i])
-	}
-	if err := t.tx.ReplaceEvents(ctx, cleared); err != nil {
-		return err
-	}
-	return t.tx.PutCases(ctx, cases)
+		return t.tx.PutCases(ctx, some)
+	})
 }

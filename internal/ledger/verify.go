@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/store"
 )
 
@@ -102,10 +101,16 @@ func (v *verification) cases(ctx context.Context, progress func(int)) error {
 		if err != nil {
 			return err
 		}
-		for some := range store.Portions(rows, store.EventsOf) {
-			if err := v.some(ctx, some); err != nil {
-				return err
+		err = store.EachPortion(ctx, v.reader, rows, func(some []store.Case, events [][]store.Event) error {
+			for i := range some {
+				if err := v.one(&some[i], events[i]); err != nil {
+					return err
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 		if seen += len(rows); progress != nil {
 			progress(seen)
@@ -115,23 +120,6 @@ func (v *verification) cases(ctx context.Context, progress func(int)) error {
 		}
 		query.After = next
 	}
-}
-
-func (v *verification) some(ctx context.Context, rows []store.Case) error {
-	keys := make([]complaint.CaseKey, len(rows))
-	for i := range rows {
-		keys[i] = rows[i].CaseKey
-	}
-	events, err := v.reader.Events(ctx, keys)
-	if err != nil {
-		return err
-	}
-	for i := range rows {
-		if err := v.one(&rows[i], events[i]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (v *verification) one(row *store.Case, events []store.Event) error {

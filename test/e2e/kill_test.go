@@ -80,6 +80,12 @@ type victim struct{ component, instance string }
 func TestKilledProcessesLoseNothingAndDoubleNothing(t *testing.T) {
 	t.Parallel()
 	c := newTown(t, "kills")
+	c.underLoad(t, func(f *traffic) { c.killAtRandom(t, f) })
+}
+
+// underLoad has complaints flow on two channels while something is done, and checks then that each was counted once.
+func (c *town) underLoad(t *testing.T, do func(*traffic)) {
+	t.Helper()
 	f := &traffic{portal: c.startPortal(t, "portal")}
 	c.apply(t, "hotline.yaml", "channel", "hotline", "hookSecret", hookSecret)
 	c.awaitReady(t, "portal", "hotline")
@@ -91,7 +97,7 @@ func TestKilledProcessesLoseNothingAndDoubleNothing(t *testing.T) {
 	for range senders {
 		go func() { failures <- f.run(sending, t) }()
 	}
-	c.killAtRandom(t, f)
+	do(f)
 	stop()
 	for range senders {
 		if err := <-failures; err != nil {
@@ -104,8 +110,20 @@ func TestKilledProcessesLoseNothingAndDoubleNothing(t *testing.T) {
 	c.awaitFigures(t, "portal", figures{Received: tickets, Answered: f.answered, Unanswered: tickets - f.answered})
 	c.eachEventOnce(t, map[string]int{"hotline": acknowledged, "portal": tickets + f.answered})
 	c.verifyLedger(t)
-	measured.note("kills: deliveries acknowledged (requests sent)", fmt.Sprintf("%d (%d)", acknowledged, f.sender.Attempts()))
-	measured.note("kills: tickets and answers polled", tickets+f.answered)
+	measured.note(c.namespace+": deliveries acknowledged (requests sent)", fmt.Sprintf("%d (%d)", acknowledged, f.sender.Attempts()))
+	measured.note(c.namespace+": tickets and answers polled", tickets+f.answered)
+}
+
+// awaitMore waits until n further complaints are acknowledged.
+func (f *traffic) awaitMore(t *testing.T, n int64) {
+	t.Helper()
+	goal := f.written.Load() + n
+	eventually(t, patience, "complaints flow", func(context.Context) error {
+		if now := f.written.Load(); now < goal {
+			return fmt.Errorf("%d of %d have been acknowledged", now, goal)
+		}
+		return nil
+	})
 }
 
 // killAtRandom kills processes at moments that chance decides while complaints flow.
@@ -122,13 +140,7 @@ func (c *town) killAtRandom(t *testing.T, f *traffic) {
 		if i%len(victims) == 0 {
 			random.Shuffle(len(victims), func(i, j int) { victims[i], victims[j] = victims[j], victims[i] })
 		}
-		goal := f.written.Load() + 1 + random.Int64N(60)
-		eventually(t, patience, "complaints flow", func(context.Context) error {
-			if now := f.written.Load(); now < goal {
-				return fmt.Errorf("%d of %d have been acknowledged", now, goal)
-			}
-			return nil
-		})
+		f.awaitMore(t, 1+random.Int64N(60))
 		target := victims[i%len(victims)]
 		c.kill(t, target)
 		counts[target]++

@@ -21,45 +21,18 @@ const nextImage = "ghcr.io/tanggap/tanggap:next"
 // tests that share the operator.
 func TestAnUpgradeUnderLoadLosesNothing(t *testing.T) {
 	c := newTown(t, "upgrade")
-	f := &traffic{portal: c.startPortal(t, "portal")}
-	c.apply(t, "hotline.yaml", "channel", "hotline", "hookSecret", hookSecret)
-	c.awaitReady(t, "portal", "hotline")
-	f.sender = c.sender(t, "hotline")
-	sending, stop := context.WithCancel(t.Context())
-	defer stop()
-	failures := make(chan error, senders)
-	for range senders {
-		go func() { failures <- f.run(sending, t) }()
-	}
-
-	inOrder := c.watchOrder(t)
-	started := time.Now()
-	upgradeOperator(t)
-	eventually(t, 2*patience, "operator, ledger and workers are of the next version", func(ctx context.Context) error {
-		return errors.Join(runsNext(ctx, client.InNamespace("tanggap-system")), runsNext(ctx, client.InNamespace(c.namespace)))
+	c.underLoad(t, func(f *traffic) {
+		inOrder := c.watchOrder(t)
+		started := time.Now()
+		upgradeOperator(t)
+		eventually(t, 2*patience, "operator, ledger and workers are of the next version", func(ctx context.Context) error {
+			return errors.Join(runsNext(ctx, client.InNamespace("tanggap-system")), runsNext(ctx, client.InNamespace(c.namespace)))
+		})
+		inOrder()
+		measured.note("upgrade: from the operator's new image to the last new worker", time.Since(started))
+		f.awaitMore(t, 20)
+		c.awaitReady(t, "portal", "hotline")
 	})
-	inOrder()
-	measured.note("upgrade: from the operator's new image to the last new worker", time.Since(started))
-	goal := f.written.Load() + 20
-	eventually(t, patience, "complaints flow after the upgrade", func(context.Context) error {
-		if now := f.written.Load(); now < goal {
-			return fmt.Errorf("%d of %d have been acknowledged", now, goal)
-		}
-		return nil
-	})
-	c.awaitReady(t, "portal", "hotline")
-	stop()
-	for range senders {
-		if err := <-failures; err != nil {
-			t.Error(err)
-		}
-	}
-
-	tickets, acknowledged := len(f.portal.Numbers()), int(f.sender.Acknowledged())
-	c.awaitFigures(t, "hotline", figures{Received: acknowledged, Answered: 0, Unanswered: acknowledged})
-	c.awaitFigures(t, "portal", figures{Received: tickets, Answered: f.answered, Unanswered: tickets - f.answered})
-	c.eachEventOnce(t, map[string]int{"hotline": acknowledged, "portal": tickets + f.answered})
-	c.verifyLedger(t)
 }
 
 // upgradeOperator does what `kustomize edit set image` does in config/manager.

@@ -1,9 +1,14 @@
 package store
 
-import "iter"
+import (
+	"context"
+	"iter"
 
-// PortionEvents is how many events of stored cases are held at once: as many as a case may have, with which somebody
-// could fill many.
+	"github.com/tanggap/tanggap/internal/complaint"
+)
+
+// PortionEvents is how many events of stored cases are held at once: as many as the ledger lets a case have, with which
+// somebody could fill many.
 const PortionEvents = 4000
 
 // Portions are the cases, in their order, in portions of which the events are read at once: at most PortionEvents of them,
@@ -27,5 +32,20 @@ func Portions[C any](cases []C, events func(*C) int) iter.Seq[[]C] {
 	}
 }
 
-// EventsOf is how many events a stored case has.
-func EventsOf(c *Case) int { return c.Events }
+// EachPortion calls f with every portion of the cases and the events of each, until it returns an error.
+func EachPortion(ctx context.Context, r Reader, cases []Case, f func(cases []Case, events [][]Event) error) error {
+	for some := range Portions(cases, func(c *Case) int { return c.Events }) {
+		keys := make([]complaint.CaseKey, len(some))
+		for i := range some {
+			keys[i] = some[i].CaseKey
+		}
+		events, err := r.Events(ctx, keys)
+		if err == nil {
+			err = f(some, events)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

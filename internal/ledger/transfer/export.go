@@ -175,13 +175,15 @@ func (w *writer) cases(ctx context.Context, r store.Reader, progress func(int)) 
 		if err != nil {
 			return err
 		}
-		for some := range store.Portions(rows, store.EventsOf) {
-			if err := w.portion(ctx, r, some); err != nil {
-				return err
-			}
-			if progress != nil {
+		err = store.EachPortion(ctx, r, rows, func(some []store.Case, events [][]store.Event) error {
+			err := w.portion(some, events)
+			if err == nil && progress != nil {
 				progress(w.totals.Cases)
 			}
+			return err
+		})
+		if err != nil {
+			return err
 		}
 		if next == nil {
 			return nil
@@ -190,15 +192,7 @@ func (w *writer) cases(ctx context.Context, r store.Reader, progress func(int)) 
 	}
 }
 
-func (w *writer) portion(ctx context.Context, r store.Reader, rows []store.Case) error {
-	keys := make([]complaint.CaseKey, len(rows))
-	for i := range rows {
-		keys[i] = rows[i].CaseKey
-	}
-	events, err := r.Events(ctx, keys)
-	if err != nil {
-		return err
-	}
+func (w *writer) portion(rows []store.Case, events [][]store.Event) error {
 	for i := range rows {
 		slices.SortFunc(events[i], func(a, b store.Event) int { return complaint.Compare(&a.Event, &b.Event) })
 		w.totals.Cases++
