@@ -65,7 +65,7 @@ func TestPeopleAreToldTheRightThing(t *testing.T) {
 		}
 		return err
 	})
-	if bound, err := p.query(t.Context(), `{__name__=~"tanggap_(complaint|sla|channel|ingest).+",pod!=""}`); err != nil || len(bound) > 0 {
+	if bound, err := p.query(t.Context(), `{__name__=~"tanggap_.+",__name__!="tanggap_operator_leading",pod!=""}`); err != nil || len(bound) > 0 {
 		t.Errorf("series of the city are bound to the operator's Pod, and end with it: %v %v", bound, err)
 	}
 	pause(t, least+least/2)
