@@ -21,7 +21,8 @@ The endpoint speaks the text format, protobuf and OpenMetrics. Who takes the tex
 scrape of many series least; who prefers protobuf to it, or takes nothing but OpenMetrics, gets that. By protobuf the histograms come
 in both forms: with the buckets above, and as native histograms of schema 2, in which each bucket is a fifth wider than the one below.
 Prometheus has to be told to take these (` + "`--enable-feature=native-histograms`" + `, from version 3.8 ` + "`scrape_native_histograms: true`" + `), and then
-to keep the classic buckets too (` + "`scrape_classic_histograms: true`" + `), which the shipped dashboards read. A histogram that holds times from before a ledger kept native buckets is classic only, as a part would pass for all.
+to keep the classic buckets too (` + "`always_scrape_classic_histograms: true`" + `, before version 3.0 ` + "`scrape_classic_histograms: true`" + `), which the
+shipped rules and dashboards read. A histogram that holds times from before a ledger kept native buckets is classic only, as a part would pass for all.
 
 There are no created timestamps: a ledger does not keep when it first counted something, and an invented one would make rates wrong.
 What they are for, the first increase of a counter, is there all the same where it matters: ` + "`tanggap_sla_clocks_total`" + ` begins at zero with
@@ -46,7 +47,7 @@ func formula(m metrics.Metric) string {
 	switch {
 	case m.Type == metrics.Histogram:
 		return fmt.Sprintf("%d · p · k", len(ledgerapi.BucketBounds())+3)
-	case has("outcome"):
+	case has("outcome") && has("clock"):
 		return "3 · c · d · p · k"
 	case has("category") && has("clock"):
 		return "c · d · p · k"
@@ -54,8 +55,8 @@ func formula(m metrics.Metric) string {
 		return "c · d · p"
 	case has("from"):
 		return "one for each other channel of the ledger"
-	case has("result"), m.Name == "tanggap_ingest_errors_total":
-		one := &policy.Document{Channels: map[string]policy.Channel{"one": {}}}
+	case has("result"), has("outcome"), m.Name == "tanggap_ingest_errors_total":
+		one := &policy.Document{Channels: map[string]policy.Channel{"one": {Replies: true}}}
 		return fmt.Sprintf("%d, one for each %s", metrics.Bound(one)[m.Name], m.Labels[2])
 	case has("channel") && has("clock"):
 		return "k"
