@@ -33,7 +33,7 @@ func past() []sample {
 		}
 	}
 	for at := 6*time.Hour + quarter; at > 6*time.Hour-2*quarter; at -= time.Minute {
-		samples = append(samples, sample{`namespace_department:tanggap_overdue:sum{namespace="depok",department="unassigned"}`, at, 0})
+		samples = append(samples, sample{`namespace_department_clock:tanggap_overdue:sum{namespace="depok",department="unassigned",clock="first-answer"}`, at, 0})
 	}
 	slices.SortStableFunc(samples, func(a, b sample) int { return strings.Compare(a.series, b.series) })
 	return samples
