@@ -8,12 +8,17 @@ import (
 	"github.com/tanggap/tanggap/internal/ledger/store"
 )
 
-// maxRelated bounds how many earlier cases of one reporter are looked at.
+// maxRelated bounds how many cases of one reporter are looked at on either side.
 const maxRelated = 50
 
+// overtaken is how much later than it was received a case comes that others may have overtaken. In less nobody gives
+// up waiting and turns to another channel, and nobody searches for that in vain while deliveries flood in.
+const overtaken = time.Minute
+
 // link looks, for cases that were just opened, for an older case of the same reporter on another
-// channel that was still unanswered then: the case has spilled over from there. It is counted once a
-// case, from the latest such case.
+// channel that was still unanswered then: the case has spilled over from there. Sources are read at different
+// paces, so that the older one may also be the one that was just opened. It is counted once a case, from the
+// latest such case.
 func (t *transaction) link(ctx context.Context, opened []*caseState) error {
 	var queries []store.ReporterQuery
 	var asker []*caseState
@@ -36,34 +41,72 @@ func (t *transaction) link(ctx context.Context, opened []*caseState) error {
 			return err
 		}
 	}
-	var linked []*caseState
-	for i, cases := range found {
-		s := asker[i]
-		for j := range cases {
-			older := &cases[j]
-			waited := older.Unanswered() || older.AnsweredAt.After(s.row.ReceivedAt)
-			if older.Channel == s.row.Channel || !waited || s.record.From != "" || t.rules(older.Channel) == nil {
-				continue
-			}
-			s.record.From, s.record.Linked = older.Channel, older.CaseID
-			t.figures.add(figureKey{familySpillover, [6]string{older.Channel, s.row.Channel}}, spilloverCount, 1)
-			linked = append(linked, s)
-		}
+	linked, err := t.spilled(opened, asker, found)
+	if err != nil {
+		return err
 	}
 	return t.put(ctx, linked)
 }
 
-// related asks for the cases of a reporter that a case received at the instant may have spilled over from;
-// earlier are pseudonyms by earlier keys.
-func (t *transaction) related(pseudonym []byte, earlier map[string][][]byte, received time.Time) []store.ReporterQuery {
-	window := t.compiled().Linking.Window
+// spilled are the cases that have spilled over, among those opened and those found for each that asked, counted and
+// with where they came from.
+func (t *transaction) spilled(opened, asker []*caseState, found [][]store.Case) (linked []*caseState, err error) {
+	states := map[complaint.CaseKey]*caseState{}
+	for _, s := range opened {
+		states[s.row.CaseKey] = s
+	}
+	origin := map[*caseState]*caseState{}
+	for i, cases := range found {
+		for j := range cases {
+			other := states[cases[j].CaseKey]
+			if other == nil {
+				if other, err = load(&cases[j]); err != nil {
+					return nil, err
+				}
+				states[cases[j].CaseKey] = other
+			}
+			older, newer := other, asker[i]
+			if older.row.ReceivedAt.After(newer.row.ReceivedAt) {
+				older, newer = newer, older
+			}
+			if !t.spills(older, newer) {
+				continue
+			}
+			if origin[newer] == nil {
+				linked = append(linked, newer)
+			}
+			if o := origin[newer]; o == nil || older.row.ReceivedAt.After(o.row.ReceivedAt) {
+				origin[newer] = older
+			}
+		}
+	}
+	for _, s := range linked {
+		s.record.From, s.record.Linked = origin[s].row.Channel, origin[s].row.CaseID
+		t.figures.add(figureKey{familySpillover, [6]string{s.record.From, s.row.Channel}}, spilloverCount, 1)
+	}
+	return linked, nil
+}
+
+// spills reports whether a case has spilled over from an older one of its reporter, and was not counted yet.
+func (t *transaction) spills(older, newer *caseState) bool {
+	from, to := older.row.Channel, newer.row.Channel
+	waited := older.row.Unanswered() || older.row.AnsweredAt.After(newer.row.ReceivedAt)
+	return from != to && waited && newer.record.From == "" && t.rules(from) != nil && t.rules(to) != nil
+}
+
+// related asks for the cases of a reporter that a case received at the instant may have spilled over from and, if it
+// comes late, for those that may have spilled over from it; earlier are pseudonyms by earlier keys.
+func (t *transaction) related(pseudonym []byte, earlier map[string][][]byte, received time.Time) (queries []store.ReporterQuery) {
+	window := t.compiled().LinkingWindow
 	if window <= 0 {
 		return nil
 	}
-	names := append([][]byte{pseudonym}, earlier[string(pseudonym)]...)
-	queries := make([]store.ReporterQuery, len(names))
-	for i, name := range names {
-		queries[i] = store.ReporterQuery{Pseudonym: name, From: received.Add(-window), To: received, Limit: maxRelated}
+	for _, name := range append([][]byte{pseudonym}, earlier[string(pseudonym)]...) {
+		queries = append(queries, store.ReporterQuery{Pseudonym: name, From: received.Add(-window), To: received, Limit: maxRelated})
+		if t.at.Sub(received) > overtaken {
+			next := received.Add(time.Microsecond)
+			queries = append(queries, store.ReporterQuery{Pseudonym: name, From: next, To: next.Add(window), Limit: maxRelated})
+		}
 	}
 	return queries
 }

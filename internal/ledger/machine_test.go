@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -445,6 +446,20 @@ func (m *machine) judgeAll() {
 	for _, k := range opened {
 		m.spill(k)
 	}
+	// What comes late may be what others, which came before, have spilled over from: the latest of them is.
+	slices.SortFunc(opened, func(a, b complaint.CaseKey) int {
+		return m.cases[b].derived.Received.Compare(m.cases[a].derived.Received)
+	})
+	for _, k := range opened {
+		if m.clock.now().Sub(m.cases[k].derived.Received) <= overtaken {
+			continue
+		}
+		for other, o := range m.cases {
+			if o.from == "" && o.judged && m.rules.Channel(other.Channel) != nil && m.spills(k, other) {
+				m.spilled(k, other)
+			}
+		}
+	}
 }
 
 func (m *machine) judgeOne(k complaint.CaseKey, c *modelCase, r *policy.Rules) bool {
@@ -528,31 +543,34 @@ func clockOf(id string) string { return id[:strings.LastIndexByte(id, '/')] }
 
 // spill finds where a case came from by looking at all others.
 func (m *machine) spill(k complaint.CaseKey) {
-	c := m.cases[k]
-	name := pseudonym(c.events)
-	if name == nil {
-		return
-	}
-	at := c.derived.Received
-	var best *modelCase
-	var from string
+	var best complaint.CaseKey
 	for other, o := range m.cases {
-		if other.Channel == k.Channel || m.rules.Channel(other.Channel) == nil || string(pseudonym(o.events)) != string(name) || !o.judged {
+		if !o.judged || m.rules.Channel(other.Channel) == nil || !m.spills(other, k) {
 			continue
 		}
-		r := o.derived.Received
-		waited := o.derived.Unanswered || o.derived.AnsweredAt.After(at)
-		if r.IsZero() || !r.Before(at) || r.Before(at.Add(-72*time.Hour)) || !waited {
-			continue
-		}
-		if best == nil || r.After(best.derived.Received) {
-			best, from = o, other.Channel
+		if best.Channel == "" || o.derived.Received.After(m.cases[best].derived.Received) {
+			best = other
 		}
 	}
-	if best != nil {
-		c.from = from
-		m.counters.add(figureKey{familySpillover, [6]string{from, k.Channel}}, spilloverCount, 1)
+	if best.Channel != "" {
+		m.spilled(best, k)
 	}
+}
+
+// spills reports whether a case was received while an older one of its reporter waited on another channel.
+func (m *machine) spills(older, newer complaint.CaseKey) bool {
+	o, n := m.cases[older], m.cases[newer]
+	name, since, at := pseudonym(n.events), o.derived.Received, n.derived.Received
+	if name == nil || !bytes.Equal(name, pseudonym(o.events)) || older.Channel == newer.Channel || since.IsZero() || at.IsZero() {
+		return false
+	}
+	waited := o.derived.Unanswered || o.derived.AnsweredAt.After(at)
+	return waited && since.Before(at) && !since.Before(at.Add(-72*time.Hour))
+}
+
+func (m *machine) spilled(older, newer complaint.CaseKey) {
+	m.cases[newer].from = older.Channel
+	m.counters.add(figureKey{familySpillover, [6]string{older.Channel, newer.Channel}}, spilloverCount, 1)
 }
 
 // want are the figures by the model, of the channels that there are.

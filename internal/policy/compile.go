@@ -16,9 +16,10 @@ import (
 type Policy struct {
 	// Revision is the document's.
 	Revision string
-	// Retention and Linking are the document's, as durations.
+	// Retention is the document's, as durations.
 	Retention CompiledRetention
-	Linking   CompiledLinking
+	// LinkingWindow is the largest time between two cases that are linked; 0 links nothing.
+	LinkingWindow time.Duration
 
 	channels map[string]*Rules
 }
@@ -34,14 +35,6 @@ type CompiledRetention struct {
 	Idle time.Duration
 	// StoreHandles keeps raw handles at all.
 	StoreHandles bool
-}
-
-// CompiledLinking says which cases belong together.
-type CompiledLinking struct {
-	// Window is the largest distance in time; 0 links nothing.
-	Window time.Duration
-	// RadiusMeters is the largest distance in space; 0 links by reporter alone.
-	RadiusMeters int32
 }
 
 // Rules are what the cases of one channel are judged by.
@@ -108,7 +101,9 @@ func Compile(document Document) (*Policy, error) {
 	for _, name := range slices.Sorted(maps.Keys(document.Channels)) {
 		p.channels[name] = c.channel(name, &p.Retention)
 	}
-	p.Linking = c.linking()
+	if window := c.document.Linking.Window; window != "" {
+		p.LinkingWindow = c.duration("linking.window", window)
+	}
 	if len(c.faults) > 0 {
 		return nil, errors.Join(c.faults...)
 	}
@@ -238,18 +233,6 @@ func (c *compiler) retention() CompiledRetention {
 	}
 	if !r.StoreHandles {
 		compiled.Handles = 0
-	}
-	return compiled
-}
-
-func (c *compiler) linking() CompiledLinking {
-	l := c.document.Linking
-	compiled := CompiledLinking{RadiusMeters: l.RadiusMeters}
-	if l.RadiusMeters < 0 {
-		c.add(field.Errorf("linking.radiusMeters", "must not be below 0"))
-	}
-	if l.Window != "" {
-		compiled.Window = c.duration("linking.window", l.Window)
 	}
 	return compiled
 }

@@ -56,10 +56,8 @@ type Retention struct {
 	StoreHandles bool `json:"storeHandles,omitempty"`
 }
 
-// Linking says which cases of different channels are the same complaint; a Go duration and metres.
+// Linking says which cases of different channels are the same complaint.
 type Linking struct {
-	// Window is the largest distance in time between two linked cases; "" links nothing.
+	// Window is the largest time between two linked cases, a Go duration; "" links nothing.
 	Window string `json:"window,omitempty"`
-	// RadiusMeters is the largest distance in space for cases of one category; 0 links by reporter alone.
-	RadiusMeters int32 `json:"radiusMeters,omitempty"`
 }

@@ -46,7 +46,7 @@ func document() policy.Document {
 		Calendars:  map[string]calendar.Spec{"office": office("16:00"), "desk": office("20:00")},
 		Taxonomies: map[string]taxonomy.Spec{"words": {Categories: []taxonomy.Category{{Name: "flood", Keywords: []string{"banjir"}}}}},
 		Retention:  policy.Retention{Content: "720h"},
-		Linking:    policy.Linking{Window: "48h", RadiusMeters: 100},
+		Linking:    policy.Linking{Window: "48h"},
 	}
 }
 
@@ -85,8 +85,8 @@ func TestCompile(t *testing.T) {
 	if diff := cmp.Diff(wantRetention, p.Retention); diff != "" {
 		t.Errorf("retention (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(policy.CompiledLinking{Window: 48 * time.Hour, RadiusMeters: 100}, p.Linking); diff != "" {
-		t.Errorf("linking (-want +got):\n%s", diff)
+	if p.LinkingWindow != 48*time.Hour {
+		t.Errorf("cases are linked within %v; want 48h", p.LinkingWindow)
 	}
 	forEver := compile(t, policy.Document{Retention: policy.Retention{StoreHandles: true}})
 	if diff := cmp.Diff(policy.CompiledRetention{Content: -1, Handles: -1, Idle: -1, StoreHandles: true}, forEver.Retention); diff != "" {
@@ -167,10 +167,10 @@ func TestFaults(t *testing.T) {
 		}, []string{`slas.unused.calendarRef.name: there is no WorkCalendar "shop"`}},
 		"durations that are none": {func(d *policy.Document) {
 			d.Retention = policy.Retention{Content: "30d", Handles: "-1h", StoreHandles: true}
-			d.Linking = policy.Linking{Window: "soon", RadiusMeters: -1}
+			d.Linking = policy.Linking{Window: "soon"}
 		}, []string{
 			"retention.content: must be a duration above 0, such as 720h", "retention.handles: must be a duration above 0, such as 720h",
-			"linking.radiusMeters: must not be below 0", "linking.window: must be a duration above 0, such as 720h",
+			"linking.window: must be a duration above 0, such as 720h",
 		}},
 		"a revision of another document": {func(d *policy.Document) {
 			d.Revision = policy.Document{}.Digest()

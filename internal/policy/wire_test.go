@@ -53,7 +53,7 @@ func everything() policy.Document {
 			Fallback:    taxonomy.Fallback{Category: "flood", Department: "water", Priority: "high"},
 		}},
 		Retention: policy.Retention{Content: "720h", Handles: "24h", Idle: "8784h", StoreHandles: true},
-		Linking:   policy.Linking{Window: "48h", RadiusMeters: 100},
+		Linking:   policy.Linking{Window: "48h"},
 	}.Seal()
 }
 
