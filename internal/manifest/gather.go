@@ -135,8 +135,8 @@ func (g *gatherer) taxonomy(object *v1alpha1.ComplaintTaxonomy) {
 	g.usable.Taxonomies[object.Name] = spec
 }
 
-// sla judges an SLA with its own calendar. One without a calendar is judged as if it had any: whether
-// its channels bring one is judged with each channel.
+// sla judges an SLA with its own calendar. Whether the channels of one without bring one is judged with
+// each channel.
 func (g *gatherer) sla(object *v1alpha1.ResponseSLA) {
 	g.exists[objectName{"ResponseSLA", object.Name}] = struct{}{}
 	spec, err := SLA(object)
@@ -152,11 +152,7 @@ func (g *gatherer) sla(object *v1alpha1.ResponseSLA) {
 
 func (g *gatherer) checkSLA(spec sla.Spec) error {
 	if spec.CalendarRef == nil {
-		with, err := anyCalendar()
-		if err == nil {
-			_, err = sla.Compile(spec, sla.Options{Calendar: with})
-		}
-		return err
+		return sla.Check(spec)
 	}
 	name := spec.CalendarRef.Name
 	if err := g.reference("calendarRef.name", "WorkCalendar", name, g.calendars[name] != nil); err != nil {
@@ -164,12 +160,6 @@ func (g *gatherer) checkSLA(spec sla.Spec) error {
 	}
 	_, err := sla.Compile(spec, sla.Options{Calendar: g.calendars[name]})
 	return err
-}
-
-func anyCalendar() (*calendar.Calendar, error) {
-	return calendar.Compile(calendar.Spec{TimeZone: "UTC", Weekly: []calendar.WeeklyHours{{
-		Days: []string{"Monday"}, Hours: []calendar.Interval{{Start: "08:00", End: "16:00"}},
-	}}})
 }
 
 // reference is the fault of a reference to an object that is missing or cannot be used; "" refers to none.
@@ -200,7 +190,7 @@ func (g *gatherer) channel(object *v1alpha1.ComplaintChannel, writer string) {
 		}
 		// The references stay as they were; who may write, and whether anybody may, is as it is now.
 		channel.SLA, channel.Calendar, channel.Taxonomy = before.SLA, before.Calendar, before.Taxonomy
-		if g.promise(channel) != nil {
+		if g.promise(channel) != nil && !g.restore(channel) {
 			return
 		}
 	}
@@ -223,10 +213,7 @@ func (g *gatherer) promise(channel policy.Channel) error {
 	if !promised {
 		return nil
 	}
-	under := slaUnder{channel.SLA, channel.Calendar}
-	if under.calendar == "" && spec.CalendarRef != nil {
-		under.calendar = spec.CalendarRef.Name
-	}
+	under := slaUnder{channel.SLA, calendarOf(channel, spec)}
 	err, known := g.checked[under]
 	if !known {
 		_, err = sla.Compile(spec, sla.Options{Calendar: g.calendars[under.calendar]})
@@ -236,6 +223,29 @@ func (g *gatherer) promise(channel policy.Channel) error {
 		return field.Errorf("slaRef.name", "the ResponseSLA %q cannot be used here: %s", channel.SLA, Message(err))
 	}
 	return nil
+}
+
+// calendarOf is the name of the calendar that an SLA has on a channel; "" is none.
+func calendarOf(channel policy.Channel, spec sla.Spec) string {
+	if channel.Calendar == "" && spec.CalendarRef != nil {
+		return spec.CalendarRef.Name
+	}
+	return channel.Calendar
+}
+
+// restore gives the channel's SLA the form that is in force, for all channels: valid by itself, it has become
+// one that needs a calendar, and this channel has none. Without an SLA that it can keep the channel would
+// leave the policy, and the ledger refuse the channel's events. It is false where the old form is no help.
+func (g *gatherer) restore(channel policy.Channel) bool {
+	before, ok := g.previous.SLAs[channel.SLA]
+	if !ok {
+		return false
+	}
+	if _, err := sla.Compile(before, sla.Options{Calendar: g.calendars[calendarOf(channel, before)]}); err != nil {
+		return false
+	}
+	g.usable.SLAs[channel.SLA] = before
+	return true
 }
 
 // use puts what the channels use into the document.

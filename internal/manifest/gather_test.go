@@ -157,6 +157,9 @@ func TestGatherWithFaults(t *testing.T) {
 			"ComplaintTaxonomy/words": `spec.categories[0]: needs keywords, match or sourceValues, or nothing ever falls into it`,
 			"ComplaintChannel/dsw":    `spec.taxonomyRef.name: the ComplaintTaxonomy "words" is not valid; its own condition says why`,
 		}, []string{"call"}},
+		"an SLA that no longer has a calendar, nor has its channel": {"  calendarRef: {name: office}\n  rules", "  rules", map[string]string{
+			"ComplaintChannel/dsw": `spec.slaRef.name: the ResponseSLA "city" cannot be used here: spec.rules[0].clocks[0].target.workingTime: needs a calendar: set the calendarRef of the SLA or of the channel`,
+		}, []string{"call"}},
 		"a reference to nothing": {"slaRef: {name: city}", "slaRef: {name: town}", map[string]string{
 			"ComplaintChannel/dsw": `spec.slaRef.name: there is no ResponseSLA "town" in this namespace`,
 		}, []string{"call"}},

@@ -150,17 +150,22 @@ func compileEach[S, T any](c *compiler, kind field.Path, specs map[string]S, com
 	return compiled
 }
 
-// unusedSLAs checks the SLAs that no channel uses, with their own calendars.
+// unusedSLAs checks the SLAs that no channel uses, with their own calendars if they have one.
 func (c *compiler) unusedSLAs() {
 	used := map[string]struct{}{}
 	for _, channel := range c.document.Channels {
 		used[channel.SLA] = struct{}{}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.document.SLAs)) {
-		if _, ok := used[name]; !ok {
-			spec := c.document.SLAs[name]
-			c.sla(name, c.calendarOf(field.Path("slas").Child(name).Child("calendarRef.name"), referenced(spec)))
+		if _, ok := used[name]; ok {
+			continue
 		}
+		at, spec := field.Path("slas").Child(name), c.document.SLAs[name]
+		if spec.CalendarRef == nil {
+			c.within(at, sla.Check(spec))
+			continue
+		}
+		c.sla(name, c.calendarOf(at.Child("calendarRef.name"), spec.CalendarRef.Name))
 	}
 }
 

@@ -165,6 +165,12 @@ func TestFaults(t *testing.T) {
 		"an SLA that no channel uses": {func(d *policy.Document) {
 			d.SLAs["unused"] = promise(sla.Target{WorkingTime: "1h"}, "shop")
 		}, []string{`slas.unused.calendarRef.name: there is no WorkCalendar "shop"`}},
+		"an SLA that no channel uses and that leaves its calendar to them": {func(d *policy.Document) {
+			d.SLAs["unused"] = promise(sla.Target{WorkingTime: "1h"}, "")
+		}, nil},
+		"likewise, with a fault": {func(d *policy.Document) {
+			d.SLAs["unused"] = promise(sla.Target{WorkingTime: "-1h"}, "")
+		}, []string{`slas.unused.rules[0].clocks[0].target.workingTime`}},
 		"durations that are none": {func(d *policy.Document) {
 			d.Retention = policy.Retention{Content: "30d", Handles: "-1h", StoreHandles: true}
 			d.Linking = policy.Linking{Window: "soon"}

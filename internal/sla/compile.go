@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tanggap/tanggap/internal/calendar"
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/expr"
 	"github.com/tanggap/tanggap/internal/field"
@@ -42,6 +43,12 @@ func Compile(spec Spec, options Options) (*Policy, error) {
 		return nil, errors.Join(c.faults...)
 	}
 	return p, nil
+}
+
+// Check says what is wrong with a specification that leaves its calendar to the channels, as Compile does.
+func Check(spec Spec) error {
+	_, err := Compile(spec, Options{Calendar: new(calendar.Calendar)})
+	return err
 }
 
 // compiler gathers everything that is wrong with a specification.
