@@ -59,6 +59,18 @@ func TestAReopenedCaseDoesNotWaitSinceBeforeItsResolution(t *testing.T) { // 4
 	}
 }
 
+func TestACaseThatIsTakenBackUnansweredIsUnanswered(t *testing.T) {
+	p := promise(t, clockOf(MeasureFirstAnswer, within("2h")))
+	for _, end := range []string{"Merged official C2", "StatusChanged official Rejected"} {
+		// Many sources close by themselves what was merged or rejected.
+		c := evaluate(t, p, "04 08:30", "02 08:00 Received citizen", "02 09:00 "+end, "02 09:01 StatusChanged system Resolved", "04 08:00 StatusChanged official Reopened")
+		wantRows(t, c, "FirstAnswer Running: 02 08:00 → 04 09:00, -, 30 min left")
+		if !c.Unanswered || !c.AwaitingReply || !c.WaitingSince.Equal(at(t, "04 08:00")) {
+			t.Errorf("%s: got %+v", end, c)
+		}
+	}
+}
+
 func TestAResolutionEndsTheWaitOfACitizenWhoHadTheLastWord(t *testing.T) { // 5
 	p := promise(t, clockOf(MeasureNextReply, within("2h")))
 	for _, who := range []string{"official", "system", "citizen"} {

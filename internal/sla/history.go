@@ -292,7 +292,8 @@ func (h *history) reopen(to complaint.Status, at instant) {
 	if h.mergedInto != "" && to != complaint.StatusReopened {
 		return
 	}
-	if h.resolvedAt != none && h.answered == none && h.received != none {
+	if h.answered == none && h.received != none {
+		// Where it was resolved the citizen waits again, from now on; else still.
 		first(&h.waiting, at)
 	}
 	h.mergedInto, h.cancelledAt, h.resolvedAt = "", none, none

@@ -139,6 +139,24 @@ func TestTheOrderAndRepetitionOfEventsDoNotMatter(t *testing.T) {
 	})
 }
 
+func TestAnOpenCaseThatOnlyMachinesTouchedIsUnanswered(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p, _, _, anchor := genPolicy(t)
+		events := genEvents(t, anchor)
+		for i := range events[1:] {
+			e := &events[i+1]
+			e.Actor = complaint.ActorBot
+			if e.Kind != complaint.KindMerged {
+				e.Kind, e.To = complaint.KindStatusChanged, rapid.SampledFrom(complaint.Statuses()).Draw(t, "to")
+			}
+		}
+		c := p.Evaluate(Input{Events: events, At: anchor.AddDate(0, 0, 9)})
+		if !c.Closed && !c.Unanswered {
+			t.Errorf("open, and not unanswered: %+v", c)
+		}
+	})
+}
+
 func TestEventsAreLeftAsTheyAre(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p, _, _, anchor := genPolicy(t)
