@@ -19,8 +19,9 @@
 //     rule, and ReplyNotNeeded is heard only from then on.
 //   - While a case is cancelled no clock starts. Once that is taken back, one that would have did start
 //     with its event, and stood still until then.
-//   - A pause that begins at the due instant comes too late. With dueAt: EndOfDay, once the last working
-//     date has closed unpaused, no pause keeps the midnight from coming.
+//   - A pause that begins at the due instant comes too late; only a working date on whose closing it begins
+//     does not count. With dueAt: EndOfDay, once the last working date has closed unpaused, no pause keeps
+//     the midnight from coming.
 //   - An overrun, as the elapsed time, leaves out what a clock stood still for.
 //   - A warning in working time comes at an opening rather than at the closing before. A share of working
 //     days is one of the open time from the start until due.

@@ -105,6 +105,7 @@ func (n *narrator) tellCase(r *rule, c *Case) {
 	default:
 		n.tellRules(r)
 	}
+	n.tellAnswers()
 	if c.Cancelled {
 		n.tell(n.history.cancelledAt, "taken out of the city's hands %s (%s)", n.when(n.history.cancelledAt), n.cancellation())
 	}
@@ -132,6 +133,27 @@ func (n *narrator) tellRules(r *rule) {
 		n.tell(none, "rule %q does not match", tried.name)
 	}
 	n.tell(none, "no rule matches, so there are no clocks")
+}
+
+// tellAnswers says what looks like a word of the city and is less, and why.
+func (n *narrator) tellAnswers() {
+	for _, e := range n.events {
+		at := instantOf(e.OccurredAt)
+		switch {
+		case e.Kind == complaint.KindAcknowledged && !n.policy.counts(e.Actor):
+			n.tell(at, "the acknowledgement of %s does not count: its actor is %s", n.when(at), e.Actor)
+		case e.Kind == complaint.KindAnswered && !n.policy.counts(e.Actor):
+			n.tell(at, "the answer of %s does not count: its actor is %s", n.when(at), e.Actor)
+		case e.Kind == complaint.KindAnswered:
+			if thanks, err := n.policy.thanks(e); err != nil {
+				n.tell(at, "the answer of %s counts, as acknowledgement.match fails on it: %v", n.when(at), err)
+			} else if thanks {
+				n.tell(at, "the answer of %s only says thanks, by acknowledgement.match: an acknowledgement", n.when(at))
+			}
+		case e.To == complaint.StatusResolved && e.Actor != complaint.ActorOfficial:
+			n.tell(at, "the resolution of %s is no answer: its actor is %s", n.when(at), e.Actor)
+		}
+	}
 }
 
 // cancellation is what took the case out of the city's hands.

@@ -217,6 +217,31 @@ func TestExplainTheCase(t *testing.T) {
 			nil, []string{"02 07:00 Answered official"},
 			[]string{"not received yet: no Received is among the events that are known (1), so there are no clocks"},
 		},
+		"what does not count": {
+			compile(t, nil, Spec{Rules: []Rule{{Name: "all", Clocks: clocks}}}),
+			[]string{"02 08:00 Received citizen", "02 08:01 Acknowledged bot", "02 08:02 Answered bot", "02 08:03 StatusChanged system Resolved", "02 08:04 StatusChanged official Resolved"},
+			[]string{
+				"received Mon 2 Nov 01:00", `rule "all" applies to every case`,
+				"the acknowledgement of Mon 2 Nov 01:01 does not count: its actor is bot", "the answer of Mon 2 Nov 01:02 does not count: its actor is bot",
+				"the resolution of Mon 2 Nov 01:03 is no answer: its actor is system",
+			},
+		},
+		"an answer that only says thanks": {
+			compile(t, nil, Spec{Acknowledgement: &Acknowledgement{Match: "event.text == 'Terima kasih'"}, Rules: []Rule{{Name: "all", Clocks: clocks}}}),
+			[]string{"02 08:00 Received citizen", "02 08:01 Answered official Terima kasih", "02 08:02 Answered official Regu berangkat"},
+			[]string{
+				"received Mon 2 Nov 01:00", `rule "all" applies to every case`,
+				"the answer of Mon 2 Nov 01:01 only says thanks, by acknowledgement.match: an acknowledgement",
+			},
+		},
+		"an answer that cannot be asked whether it does": {
+			compile(t, nil, Spec{Acknowledgement: &Acknowledgement{Match: "event.attributes.template == 'thanks'"}, Rules: []Rule{{Name: "all", Clocks: clocks}}}),
+			[]string{"02 08:00 Received citizen", "02 08:01 Answered official Terima kasih"},
+			[]string{
+				"received Mon 2 Nov 01:00", `rule "all" applies to every case`,
+				"the answer of Mon 2 Nov 01:01 counts, as acknowledgement.match fails on it: line 1, column 17: the field does not exist in this input",
+			},
+		},
 		"rejected": {
 			compile(t, nil, Spec{Rules: []Rule{{Name: "all", Clocks: clocks}}}), []string{"02 08:00 Received citizen", "02 09:00 StatusChanged official Rejected"},
 			[]string{"received Mon 2 Nov 01:00", `rule "all" applies to every case`, "taken out of the city's hands Mon 2 Nov 02:00 (Rejected)"},

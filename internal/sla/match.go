@@ -59,19 +59,25 @@ func (s *Subject) variables() map[string]any {
 	}}
 }
 
-// onlyThanks reports whether the policy's acknowledgement matches an answer. One whose content was
-// cleared had its kind settled then: it must not be judged by an empty text.
+// onlyThanks reports whether the policy's acknowledgement matches an answer. One on which it fails is an
+// answer.
 func (p *Policy) onlyThanks(e *complaint.Event) bool {
+	matches, err := p.thanks(e)
+	return err == nil && matches
+}
+
+// thanks is what the policy's acknowledgement says of an answer. One whose content was cleared had its kind
+// settled then: it must not be judged by an empty text.
+func (p *Policy) thanks(e *complaint.Event) (bool, error) {
 	if p == nil || p.acknowledgement == nil || e.Cleared {
-		return false
+		return false, nil
 	}
-	matches, err := p.acknowledgement.Bool(map[string]any{"event": map[string]any{
+	return p.acknowledgement.Bool(map[string]any{"event": map[string]any{
 		"text":       e.Text,
 		"kind":       string(e.Kind),
 		"actor":      string(e.Actor),
 		"attributes": attributes(e.Attributes),
 	}})
-	return err == nil && matches
 }
 
 func attributes(a map[string]string) map[string]string {
