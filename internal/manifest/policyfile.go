@@ -195,12 +195,11 @@ func (p *PolicyFile) Compile(document policy.Document) (*policy.Policy, error) {
 
 // position is the place of a fault of the compiled document, with its path as the file has it.
 func (p *PolicyFile) position(e *field.Error) (line, column int, below field.Path, message string) {
-	part, rest, _ := strings.Cut(string(e.Path), ".")
-	name, rest, _ := strings.Cut(rest, ".")
+	part, named, _ := strings.Cut(string(e.Path), ".")
 	kind := map[string]string{
 		"slas": "ResponseSLA", "calendars": "WorkCalendar", "taxonomies": "ComplaintTaxonomy", "channels": "ComplaintChannel",
 	}[part]
-	at, ok := p.places[objectName{kind, name}]
+	at, rest, ok := p.object(kind, named)
 	if !ok {
 		return 1, 1, e.Path, e.Message
 	}
@@ -212,6 +211,18 @@ func (p *PolicyFile) position(e *field.Error) (line, column int, below field.Pat
 	}
 	line, column, message = pinpoint(p.source, locate(at.spec, field.Path(rest)), e.Message)
 	return line, column, field.Path(strings.TrimSuffix("spec."+rest, ".")), message
+}
+
+// object is where the object stands whose name the path begins with, and the rest of the path. A name may
+// have dots, and one name begin with another.
+func (p *PolicyFile) object(kind, path string) (at place, rest string, ok bool) {
+	name := ""
+	for key, found := range p.places {
+		if key.kind == kind && len(key.name) > len(name) && strings.HasPrefix(path+".", key.name+".") {
+			name, at, ok = key.name, found, true
+		}
+	}
+	return at, strings.TrimPrefix(path[len(name):], "."), ok
 }
 
 // Refuse is an error at the file's beginning.

@@ -145,6 +145,10 @@ func TestFaultsOfThePolicyHaveTheirPlace(t *testing.T) {
 		"an expression and what has no field of its own": {oneSLA + words, `p.yaml:32:23: spec.categories[0].match: there is no field "txt" here
 p.yaml:33:7: spec.categories[1]: needs keywords, match or sourceValues, or nothing ever falls into it
 p.yaml:33:13: spec.categories[1].name: must have lower-case letters, digits and '-' only, and no '-' at either end, as it becomes a label value`},
+		"of an object whose name has dots, and begins with another's": {
+			oneSLA + "---\n" + strings.NewReplacer("name: city", "name: city.v2", "{name: office}", "{name: shop}", "name: office\n", "name: office.v2\n", "Asia/Jakarta", "Asia/Depok").Replace(oneSLA),
+			`p.yaml:31:23: spec.calendarRef.name: there is no WorkCalendar "shop"
+p.yaml:44:13: spec.timeZone: is not in the time zone database; it must be an IANA name such as Asia/Jakarta`},
 		"a calendar that is missing": {strings.Replace(oneSLA, "  name: office\n", "  name: shop\n", 1), `p.yaml:6:23: spec.calendarRef.name: there is no WorkCalendar "office"`},
 	} {
 		t.Run(name, func(t *testing.T) {
