@@ -191,11 +191,11 @@ func jsonFault(err error, keys []jsonKey) (offset int, message string) {
 		return offset, fmt.Sprintf("%s: must be %s", wrong.Field, jsonKind(wrong.Type.Kind().String()))
 	case strings.Contains(err.Error(), "unknown field"):
 		for _, k := range keys {
-			if k.name == "reporter" || k.name == "location" {
+			if k.name == "reporter" || k.name == "location" || k.name == "thread" {
 				offset = k.value
 			}
 		}
-		return offset, "reporter has the fields phone, email and handle, location has lat and lon, and no others"
+		return offset, "reporter has the fields phone, email and handle, location has lat and lon, thread has quoted and windowSeconds, and no others"
 	}
 	for _, k := range keys {
 		if k.name == "at" {

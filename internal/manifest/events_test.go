@@ -55,7 +55,8 @@ func TestFaultsOfEvents(t *testing.T) {
 		"a kind that does not exist":  {replaced(`"Received"`, `"Liked"`), "e:1:47: kind: must be one of [Received CitizenMessage Acknowledged Answered Assigned StatusChanged Merged ReplyNotNeeded Edited Redacted]"},
 		"a column counts characters":  {replaced(`"dsw"`, `"dśẃ"`) + "x", "e:1:109: there is more than one JSON object on this line"},
 		"two faults of a line":        {replaced(`"actor":"citizen"`, `"actor":"mayor","to":"Open"`), "e:1:66: actor: must be one of [citizen official bot system]\ne:1:79: to: only a StatusChanged has it"},
-		"a field of the reporter":     {replaced(`"at"`, `"reporter":{"name":"RAHASIA"},"at"`), "e:1:87: reporter has the fields phone, email and handle, location has lat and lon, and no others"},
+		"a field of the reporter":     {replaced(`"at"`, `"reporter":{"name":"RAHASIA"},"at"`), "e:1:87: reporter has the fields phone, email and handle, location has lat and lon, thread has quoted and windowSeconds, and no others"},
+		"a field of the thread":       {replaced(`"at"`, `"thread":{"window":60},"at"`), "e:1:85: reporter has the fields phone, email and handle, location has lat and lon, thread has quoted and windowSeconds, and no others"},
 		"a reporter that is text":     {replaced(`"at"`, `"reporter":"RAHASIA","at"`), "e:1:87: reporter: must be a JSON object"},
 		"a line of any length":        {received + "\n" + strings.Repeat(" ", maxLineBytes+1), "e:2:1: the line has more than 1048576 bytes"},
 	}
