@@ -7,13 +7,17 @@ import "strings"
 // It returns "" when what was given has fewer than six digits.
 func NormalizePhone(phone string) string {
 	var b strings.Builder
+	international := false
 	for _, r := range phone {
-		if r >= '0' && r <= '9' {
+		switch {
+		case r >= '0' && r <= '9':
 			b.WriteRune(r)
+		case r == '+' && b.Len() == 0:
+			// Also behind a bracket, or a mark that is not seen, such as a number has that was copied from a chat.
+			international = true
 		}
 	}
 	digits := b.String()
-	international := strings.HasPrefix(strings.TrimSpace(phone), "+")
 	switch {
 	case len(digits) < 6:
 		return ""

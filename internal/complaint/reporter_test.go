@@ -20,11 +20,13 @@ func TestOnePersonIsNotSplitByPhoneFormat(t *testing.T) {
 
 func TestNumbersThatAreNotIndonesianOrNotNumbers(t *testing.T) {
 	for written, want := range map[string]string{
-		"+65 6123 4567":  "6561234567",
-		"+1 202 5550123": "12025550123",
-		"112":            "",
-		"anonymous":      "",
-		"":               "",
+		"+65 6123 4567":              "6561234567",
+		"+1 202 5550123":             "12025550123",
+		"(+852) 9876 5432":           "85298765432",
+		"\u202a+852 9876 5432\u202c": "85298765432",
+		"112":                        "",
+		"anonymous":                  "",
+		"":                           "",
 	} {
 		if got := complaint.NormalizePhone(written); got != want {
 			t.Errorf("NormalizePhone(%q) = %q, want %q", written, got, want)
