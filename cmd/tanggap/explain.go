@@ -91,7 +91,8 @@ func runExplain(stdin io.Reader, stdout io.Writer, f explainFlags) error {
 }
 
 func parseInstant(flag, text string) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339, text)
+	// Not in the zone of the machine: where it has the same offset at this time, it may have another at others.
+	t, err := time.ParseInLocation(time.RFC3339, text, time.UTC)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("%s must be a time with an offset from UTC such as 2026-11-02T10:00:00+07:00", flag)
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -254,5 +255,17 @@ func TestExplainNeedsItsFlags(t *testing.T) {
 				t.Errorf("there is no error:\n%s", out)
 			}
 		})
+	}
+}
+
+// TestAnInstantIsToldInItsOwnOffset: half a year before it, the machine's zone may have another.
+func TestAnInstantIsToldInItsOwnOffset(t *testing.T) {
+	text := strings.Replace(time.Date(2026, time.July, 1, 10, 0, 0, 0, time.Local).Format(time.RFC3339), "Z", "+00:00", 1)
+	at, err := parseInstant("--at", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at.Location() == time.Local {
+		t.Errorf("%s is told in the machine's zone", text)
 	}
 }
