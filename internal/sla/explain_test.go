@@ -154,6 +154,29 @@ func TestExplain(t *testing.T) {
 				"no reply needed since Mon 2 Nov 13:00, 1 h in time: met",
 			},
 		},
+		"pauses that cost no working day, and one that does": {
+			clockOf(MeasureFirstAnswer, workingDays(3), paused),
+			[]string{
+				"02 09:00 Received citizen", "02 10:00 StatusChanged official AwaitingCitizen", "02 17:00 StatusChanged official Open",
+				"03 09:00 StatusChanged official AwaitingCitizen", "03 10:00 StatusChanged official Open",
+				"04 15:00 StatusChanged official AwaitingCitizen", "04 17:00 StatusChanged official Open",
+			}, "05 08:00",
+			[]string{
+				"starts with the receipt, Mon 2 Nov 09:00", "may take 3 working days, counted from the next working day; until the closing of the last",
+				"stands still from Mon 2 Nov 10:00 to Mon 2 Nov 17:00 (AwaitingCitizen): no working day closes in it, so none is lost",
+				"stands still from Tue 3 Nov 09:00 to Tue 3 Nov 10:00 (AwaitingCitizen): no working day closes in it, so none is lost",
+				"stands still from Wed 4 Nov 15:00 to Wed 4 Nov 17:00 (AwaitingCitizen): Wed 4 Nov closes in it and does not count",
+				"working day 1 is Tue 3 Nov, 2 is Thu 5 Nov, 3 is Fri 6 Nov", "due Fri 6 Nov 16:00", "still open: due in 32 h, 2 working days",
+			},
+		},
+		"a reply after an official's resolution, over many days": {
+			clockOf(MeasureNextReply, workingTime("60h")), []string{"02 08:00 Received citizen", "02 09:00 StatusChanged official Resolved", "02 10:00 CitizenMessage citizen"}, "02 12:00",
+			[]string{
+				"starts with the citizen's message of Mon 2 Nov 10:00, the oldest without a reply", "may take 60 h of open hours", "7–8 Nov not working (weekend)",
+				"uses 6 h on Mon 2 Nov, 8 h on Tue 3 Nov, 8 h on Wed 4 Nov, 8 h on Thu 5 Nov, 8 h on Fri 6 Nov, and the rest on 3 more days",
+				"due Wed 11 Nov 14:00", "still open: due in 9 days 2 h, 58 h of open hours",
+			},
+		},
 		"an evening's pause before midnight": {
 			clockOf(MeasureFirstAnswer, Target{WorkingDays: 1, DueAt: "EndOfDay"}, paused), []string{"02 08:00 Received citizen", "03 20:00 StatusChanged official AwaitingCitizen"}, "03 21:00",
 			[]string{
@@ -207,6 +230,10 @@ func TestExplainTheCase(t *testing.T) {
 		"no rule that does": {
 			compile(t, nil, Spec{Rules: []Rule{{Name: "none", Match: "false"}}}), []string{"02 08:00 Received citizen"},
 			[]string{"received Mon 2 Nov 01:00", `rule "none" does not match`, "no rule matches, so there are no clocks"},
+		},
+		"a case of the very instant from which it is enforced": {
+			compile(t, nil, Spec{EnforceFrom: &from, Rules: []Rule{{Name: "all", Clocks: clocks}}}), []string{"02 08:00 Received citizen"},
+			[]string{"received Mon 2 Nov 01:00", `rule "all" applies to every case`},
 		},
 		"a case of before the SLA": {
 			compile(t, nil, Spec{EnforceFrom: &from, Rules: []Rule{{Name: "all", Clocks: clocks}}}), []string{"02 07:00 Received citizen"},
