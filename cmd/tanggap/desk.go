@@ -143,7 +143,7 @@ func newReplyCommand() *cobra.Command {
 				return err
 			}
 			defer api.CloseIdleConnections()
-			text, err := io.ReadAll(io.LimitReader(command.InOrStdin(), ledgerapi.MaxReplyBytes+1))
+			text, err := io.ReadAll(io.LimitReader(untilDone(command.Context(), command.InOrStdin()), ledgerapi.MaxReplyBytes+1))
 			if err != nil {
 				return fmt.Errorf("reading the text: %w", err)
 			}
@@ -169,23 +169,28 @@ func newReplyCommand() *cobra.Command {
 const replyLook = 500 * time.Millisecond
 
 func sendReply(ctx context.Context, api *client.Client, f *replyFlags, request ledgerapi.ReplyRequest, out io.Writer) error {
+	// Whoever asks again by another name would have the citizen hear twice.
+	again := "ask again with --id " + request.ID
 	status, err := api.Reply(ctx, f.channel, request)
-	if err != nil {
+	if refusal, ok := errors.AsType[*client.Error](err); ok && !refusal.Retryable() {
 		return err
+	}
+	if err != nil {
+		return fmt.Errorf("%w; the ledger may have taken the reply all the same: %s", err, again)
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.wait)
 	defer cancel()
 	for !status.State.Final() {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the reply %s is still %s%s; ask again with --id %s", status.ID, status.State, because(&status), status.ID)
+			return fmt.Errorf("the reply %s is still %s%s; %s", status.ID, status.State, because(&status), again)
 		case <-time.After(replyLook):
 		}
 		// While the ledger cannot be asked, the reply goes its way all the same.
 		if now, err := api.ReplyStatus(ctx, f.channel, request.ID); err == nil {
 			status = now
 		} else if !client.Retryable(err) && ctx.Err() == nil {
-			return err
+			return fmt.Errorf("the ledger has taken the reply: %w; %s", err, again)
 		}
 	}
 	if f.output == "json" {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -201,5 +202,52 @@ func TestAReplyThatNobodySendsIsSaidToWait(t *testing.T) {
 	_, err := d.run("Petugas menuju lokasi", "reply", "--channel", "wa", "--case", "wa-1", "--id", "r1", "--wait", "10ms")
 	if want := fmt.Sprintf("the reply r1 is still %s; ask again with --id r1", ledgerapi.ReplyPending); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// TestAReplyThatMayHaveBeenTakenIsAskedForAgainByItsName: who sends it again without its name would have the citizen hear
+// twice.
+func TestAReplyThatMayHaveBeenTakenIsAskedForAgainByItsName(t *testing.T) {
+	dir, ca := t.TempDir(), tlstest.New(t)
+	certificate, err := tls.LoadX509KeyPair(ca.Issue(t, dir, "ledger"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := []string{"--ledger-ca", tlstest.Write(t, dir, "ca.crt", ca.PEM), "--token-file", tlstest.Write(t, dir, "token", []byte("t")), "--ledger-name", "127.0.0.1"}
+	lost := func(http.ResponseWriter) { panic(http.ErrAbortHandler) }
+	refused := func(status int) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) { w.WriteHeader(status) }
+	}
+	taken := func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"id": "r", "state": "Pending"}`)) }
+	for name, test := range map[string]struct {
+		asked, looked func(http.ResponseWriter)
+		named         bool
+	}{
+		"the answer was lost":                    {asked: lost, named: true},
+		"the ledger cannot store it now":         {asked: refused(http.StatusServiceUnavailable), named: true},
+		"it was refused":                         {asked: refused(http.StatusForbidden)},
+		"it was taken, and the token then ended": {asked: taken, looked: refused(http.StatusUnauthorized), named: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var sent ledgerapi.ReplyRequest
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodGet {
+					test.looked(w)
+					return
+				}
+				if err := json.NewDecoder(r.Body).Decode(&sent); err != nil {
+					t.Error(err)
+				}
+				test.asked(w)
+			}))
+			server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
+			server.StartTLS()
+			defer server.Close()
+			d := &desk{t: t, flags: append(files, "--ledger", server.URL)}
+			_, err := d.run("Petugas menuju lokasi", "reply", "--channel", "wa", "--case", "wa-1")
+			if named := err != nil && strings.Contains(err.Error(), "ask again with --id "+sent.ID); err == nil || sent.ID == "" || named != test.named {
+				t.Errorf("the reply %s: %v", sent.ID, err)
+			}
+		})
 	}
 }

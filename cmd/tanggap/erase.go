@@ -46,7 +46,7 @@ func newLedgerEraseCommand() *cobra.Command {
 		Example: "  kubectl exec -i sts/ledger-ledger -- /tanggap ledger erase < person.txt",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			in, err := readReporters(command.InOrStdin(), f.file)
+			in, err := readReporters(command.Context(), command.InOrStdin(), f.file)
 			if err != nil {
 				return err
 			}
@@ -75,8 +75,10 @@ func newLedgerEraseCommand() *cobra.Command {
 }
 
 // readReporters reads identities, one a line. Its errors name lines, and nothing that stands there.
-func readReporters(stdin io.Reader, file string) (in ledgerapi.ErasureRequest, err error) {
-	if file != "-" {
+func readReporters(ctx context.Context, stdin io.Reader, file string) (in ledgerapi.ErasureRequest, err error) {
+	if file == "-" {
+		stdin = untilDone(ctx, stdin)
+	} else {
 		opened, err := os.Open(file)
 		if err != nil {
 			return in, fmt.Errorf("opening the identities: %w", err)

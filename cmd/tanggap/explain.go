@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -33,7 +34,7 @@ Nothing is read but the two files; "-" is the standard input.`,
 		Example: `  tanggap explain --policy slas.yaml --events case.ndjson --at 2026-03-27T18:40:00+07:00`,
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			return runExplain(command.InOrStdin(), command.OutOrStdout(), f)
+			return runExplain(command.Context(), command.InOrStdin(), command.OutOrStdout(), f)
 		},
 	}
 	flags := command.Flags()
@@ -50,7 +51,7 @@ Nothing is read but the two files; "-" is the standard input.`,
 	return command
 }
 
-func runExplain(stdin io.Reader, stdout io.Writer, f explainFlags) error {
+func runExplain(ctx context.Context, stdin io.Reader, stdout io.Writer, f explainFlags) error {
 	if f.output != "text" && f.output != "json" {
 		return errors.New("--output must be text or json")
 	}
@@ -67,11 +68,11 @@ func runExplain(stdin io.Reader, stdout io.Writer, f explainFlags) error {
 			return err
 		}
 	}
-	file, err := readInput(stdin, f.policy, manifest.ReadPolicy)
+	file, err := readInput(ctx, stdin, f.policy, manifest.ReadPolicy)
 	if err != nil {
 		return err
 	}
-	events, err := readInput(stdin, f.events, manifest.ReadEvents)
+	events, err := readInput(ctx, stdin, f.events, manifest.ReadEvents)
 	if err != nil {
 		return err
 	}
@@ -100,9 +101,9 @@ func parseInstant(flag, text string) (time.Time, error) {
 }
 
 // readInput reads the file, or the standard input for "-".
-func readInput[T any](stdin io.Reader, name string, read func(name string, r io.Reader) (T, error)) (T, error) {
+func readInput[T any](ctx context.Context, stdin io.Reader, name string, read func(name string, r io.Reader) (T, error)) (T, error) {
 	if name == "-" {
-		return read("standard input", stdin)
+		return read("standard input", untilDone(ctx, stdin))
 	}
 	file, err := os.Open(name)
 	if err != nil {

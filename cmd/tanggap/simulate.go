@@ -48,7 +48,12 @@ func newSimulateCommand() *cobra.Command {
 			"request: see docs/channels/simulate.md. The systems are\n\n" + kinds.String(),
 		Example: "  tanggap simulate open311 --per-minute 12\n" +
 			"  tanggap simulate emergency112 --deliver-to http://127.0.0.1:8080/hooks/emergency-112",
-		Args:      cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("name one system to simulate: %s", strings.Join(names, ", "))
+			}
+			return nil
+		},
 		ValidArgs: names,
 		RunE: func(command *cobra.Command, args []string) error {
 			return simulate(command.Context(), args[0], f, command.OutOrStdout())

@@ -102,7 +102,7 @@ func importFrom(command *cobra.Command, file, fromData string) (io.ReadCloser, e
 		}
 		return stream(command.Context(), source), nil
 	case file == "-":
-		return io.NopCloser(command.InOrStdin()), nil
+		return io.NopCloser(untilDone(command.Context(), command.InOrStdin())), nil
 	default:
 		in, err := os.Open(file)
 		if err != nil {
