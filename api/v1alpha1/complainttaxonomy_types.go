@@ -12,7 +12,7 @@ import (
 // +kubebuilder:resource:path=complainttaxonomies,scope=Namespaced,shortName=ctax,categories=tanggap
 // +kubebuilder:printcolumn:name="Accepted",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].status`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 63",message="metadata.name: at most 63 characters, as it becomes a label value"
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 63 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name: lower-case letters, digits and '-', at most 63 characters, as others refer to it and it becomes a label value"
 type ComplaintTaxonomy struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata is the standard object metadata.

@@ -9,7 +9,7 @@ import (
 // +kubebuilder:validation:MinLength=8
 // +kubebuilder:validation:MaxLength=1024
 // +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && size(url(self).getHostname()) > 0",message="must be an absolute URL that starts with https:// or http://"
-// +kubebuilder:validation:XValidation:rule="!self.contains('@') || !self.matches('^https?://[^/]*@')",message="must not carry credentials; use auth"
+// +kubebuilder:validation:XValidation:rule="!self.contains('@') || !self.matches('(?i)^https?://[^/?#]*@')",message="must not carry credentials; use auth"
 type HTTPURL string
 
 // Polling says how often a source is read.
@@ -136,6 +136,7 @@ type BearerAuth struct {
 // APIKeyAuth is a key in a header or a query parameter.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.header) != has(self.queryParameter)",message="exactly one of header and queryParameter must be set"
+// +kubebuilder:validation:XValidation:rule="!has(self.prefix) || has(self.header)",message="prefix goes with header only"
 type APIKeyAuth struct {
 	// header that carries the key, such as X-API-Key.
 	// +optional

@@ -41,11 +41,12 @@ type EventMapping struct {
 	// +kubebuilder:validation:MaxItems=16
 	Attributes []AttributeMapping `json:"attributes,omitempty"`
 	// events are the events that an item may hold; each rule whose `when` is true yields one, or one for
-	// each element of its forEach.
+	// each element of its forEach. A complaint begins with Received.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.exists(e, e.kind == 'Received')",message="at least one rule must be of kind Received, or no complaint ever begins"
 	Events []EventRule `json:"events,omitempty"`
 }
 

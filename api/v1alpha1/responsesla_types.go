@@ -13,7 +13,7 @@ import (
 // +kubebuilder:printcolumn:name="Accepted",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].status`
 // +kubebuilder:printcolumn:name="Rederiving",type=integer,JSONPath=`.status.casesToRederive`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 63",message="metadata.name: at most 63 characters, as it becomes a label value"
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 63 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name: lower-case letters, digits and '-', at most 63 characters, as others refer to it and it becomes a label value"
 type ResponseSLA struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata is the standard object metadata.
@@ -32,12 +32,14 @@ type ResponseSLASpec struct {
 	// calendarRef names the WorkCalendar of targets in working time; a channel may name another one.
 	// +optional
 	CalendarRef *LocalReference `json:"calendarRef,omitempty"`
-	// rules are tried in order; the first one that matches gives a complaint its clocks.
+	// rules are tried in order; the first one that matches gives a complaint its clocks. Only the last one may be
+	// without a match.
 	// +required
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.filter(r, !has(r.match)).size() <= (has(self[self.size() - 1].match) ? 0 : 1)",message="a rule without a match is for every complaint: it must be the last one, as those after it would never be tried"
 	Rules []SLARule `json:"rules,omitempty"`
 	// answeredBy are the actors whose answers count; the default is official alone.
 	// +optional

@@ -1,6 +1,8 @@
 package v1alpha1
 
 // RESTSource polls any JSON API: it is all that a portal needs for which nobody wrote code.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.body) || self.method == 'POST'",message="body goes with method POST only"
 type RESTSource struct {
 	// url of the list of complaints.
 	// +required

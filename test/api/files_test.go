@@ -63,6 +63,8 @@ func badFiles() map[string]badManifest {
 		"files of a volume in capitals":               {exports, filesPatch(`volume: {claimName: Exports}`), "must be the name of a PersistentVolumeClaim"},
 		"files of a ledger":                           {exports, filesPatch(`volume: {claimName: data-ledger-ledger-0}`), "must not be the volume of a ledger"},
 		"a quarantine in a ledger":                    {exports, filesPatch(`quarantine: {claimName: data-ledger-ledger-0}`), "must not be the volume of a ledger"},
+		"a quarantine that is read again":             {exports, filesPatch(`quarantine: {claimName: exports}`), "quarantine: must be another directory than volume"},
+		"a quarantine that is read again elsewhere":   {exports, filesPatch(`volume: {subPath: a}, quarantine: {claimName: exports, subPath: a/}`), "quarantine: must be another directory than volume"},
 		"files beside the volume":                     {exports, filesPatch(`volume: {subPath: a/../../b}`), "must be a relative path without '..'"},
 		"files of an absolute path":                   {exports, filesPatch(`volume: {subPath: /a}`), "must be a relative path without '..'"},
 		"files of a directory by their pattern":       {exports, filesPatch(`pattern: "a/*.csv"`), "must be a name with * and ?, without a directory"},

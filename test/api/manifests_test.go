@@ -189,7 +189,10 @@ func goodManifests() map[string]badManifest {
 		"a webhook that trusts anybody when that is spelled out": {
 			manifest: webhook, patch: hookPatch(`verification: {type: None, hmac: null}`),
 		},
-		"a webhook with several replicas": {manifest: webhook, patch: `spec: {worker: {replicas: 3}}`},
+		"a URL with an @ in its query":            {manifest: channel, patch: restPatch(`url: "https://portal.example.org?by=desk@depok.example"`)},
+		"a body of a POST":                        {manifest: channel, patch: restPatch(`method: POST, body: "{'since': string(since)}"`)},
+		"a promise for some and one for the rest": {manifest: sla, patch: `spec: {rules: [{name: some, match: complaint.official}, {name: others}]}`},
+		"a webhook with several replicas":         {manifest: webhook, patch: `spec: {worker: {replicas: 3}}`},
 		"a warning as long as its target": {
 			manifest: sla, patch: clockPatch(`{name: a, measures: FirstAnswer, warnBefore: 24h, target: {within: 24h}}`),
 		},
@@ -222,6 +225,10 @@ func badChannels() map[string]badManifest {
 		"a URL without a scheme":                    {channel, restPatch(`url: portal.example.org`), "must be an absolute URL that starts with https:// or http://"},
 		"a URL of another scheme":                   {channel, restPatch(`url: "ftp://portal.example.org"`), "must be an absolute URL that starts with https:// or http://"},
 		"credentials in a URL":                      {channel, restPatch(`url: "https://me:secret@portal.example.org"`), "must not carry credentials; use auth"},
+		"credentials in a URL in capitals":          {channel, restPatch(`url: "HTTPS://me:secret@portal.example.org"`), "must not carry credentials; use auth"},
+		"a body that a GET would not send":          {channel, restPatch(`body: "{'since': string(since)}"`), "body goes with method POST only"},
+		"a prefix of a key in the query":            {channel, restPatch(`auth: {type: APIKey, apiKey: {queryParameter: k, prefix: "Token ", keySecretRef: {name: a, key: b}}}`), "prefix goes with header only"},
+		"a mapping in which no complaint begins":    {channel, eventPatch(`{kind: CitizenMessage, at: item.a}`), "at least one rule must be of kind Received, or no complaint ever begins"},
 		"an Open311 URL with credentials":           {open311, `spec: {source: {open311: {url: "https://me:x@a.example"}}}`, "must not carry credentials"},
 		"a method that changes things":              {channel, restPatch(`method: DELETE`), `supported values: "GET", "POST"`},
 		"a token in a header of the request":        {channel, restPatch(`headers: [{name: Authorization, value: "Bearer x"}]`), "credentials belong into auth"},
@@ -342,6 +349,9 @@ func badHooks() map[string]badManifest {
 func badSLAs() map[string]badManifest {
 	return map[string]badManifest{
 		"an SLA without rules":                          {sla, `spec: {rules: []}`, "should have at least 1 items"},
+		"a rule that is never tried":                    {sla, `spec: {rules: [{name: all}, {name: some, match: complaint.official}]}`, "must be the last one, as those after it would never be tried"},
+		"two rules that match everything":               {sla, `spec: {rules: [{name: all}, {name: others}]}`, "must be the last one, as those after it would never be tried"},
+		"an SLA's name that no channel can refer to":    {sla, `metadata: {name: city.v2}`, "metadata.name: lower-case letters, digits and '-', at most 63 characters"},
 		"two rules of one name":                         {sla, `spec: {rules: [{name: a, clocks: []}, {name: a, clocks: []}]}`, "Duplicate value"},
 		"two clocks of one name":                        {sla, clockPatch(`{name: a, measures: FirstAnswer, target: {within: 1h}}, {name: a, measures: FirstAnswer, target: {within: 1h}}`), "Duplicate value"},
 		"a measure that does not exist":                 {sla, clockPatch(`{name: a, measures: Mood, target: {within: 1h}}`), "supported values"},
@@ -372,6 +382,7 @@ func badSLAs() map[string]badManifest {
 func badCalendars() map[string]badManifest {
 	return map[string]badManifest{
 		"a calendar without a zone":            {calendar, `spec: {timeZone: null}`, "spec.timeZone"},
+		"a calendar's name with a dot":         {calendar, `metadata: {name: office.2026}`, "metadata.name: lower-case letters, digits and '-', at most 63 characters"},
 		"a calendar with an abbreviation":      {calendar, `spec: {timeZone: WIB}`, "must be an IANA time zone such as Asia/Jakarta"},
 		"a calendar with an offset":            {calendar, `spec: {timeZone: "+07:00"}`, "must be an IANA time zone such as Asia/Jakarta"},
 		"a calendar that is never open":        {calendar, weeklyPatch(`[]`), "a calendar needs at least one open day"},
@@ -393,6 +404,7 @@ func badCalendars() map[string]badManifest {
 func badTaxonomies() map[string]badManifest {
 	return map[string]badManifest{
 		"a taxonomy without categories":       {taxonomy, `spec: {categories: []}`, "should have at least 1 items"},
+		"a taxonomy's name with a dot":        {taxonomy, `metadata: {name: city.v2}`, "metadata.name: lower-case letters, digits and '-', at most 63 characters"},
 		"a category of an unknown department": {taxonomy, `spec: {categories: [{name: a, department: army, keywords: [x]}]}`, "every department that a category names must stand in departments"},
 		"a category nothing falls into":       {taxonomy, `spec: {categories: [{name: a}]}`, "a category needs keywords, match or sourceValues"},
 		"a category that is no label value":   {taxonomy, `spec: {categories: [{name: Banjir Besar, keywords: [x]}]}`, "must have lower-case letters, digits and '-' only"},

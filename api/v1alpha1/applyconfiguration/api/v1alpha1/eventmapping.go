@@ -34,7 +34,7 @@ type EventMappingApplyConfiguration struct {
 	// are looked up in the taxonomy.
 	Attributes []AttributeMappingApplyConfiguration `json:"attributes,omitempty"`
 	// events are the events that an item may hold; each rule whose `when` is true yields one, or one for
-	// each element of its forEach.
+	// each element of its forEach. A complaint begins with Received.
 	Events []EventRuleApplyConfiguration `json:"events,omitempty"`
 }
 

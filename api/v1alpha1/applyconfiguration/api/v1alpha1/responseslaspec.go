@@ -14,7 +14,8 @@ import (
 type ResponseSLASpecApplyConfiguration struct {
 	// calendarRef names the WorkCalendar of targets in working time; a channel may name another one.
 	CalendarRef *LocalReferenceApplyConfiguration `json:"calendarRef,omitempty"`
-	// rules are tried in order; the first one that matches gives a complaint its clocks.
+	// rules are tried in order; the first one that matches gives a complaint its clocks. Only the last one may be
+	// without a match.
 	Rules []SLARuleApplyConfiguration `json:"rules,omitempty"`
 	// answeredBy are the actors whose answers count; the default is official alone.
 	AnsweredBy []apiv1alpha1.AnsweringActor `json:"answeredBy,omitempty"`
