@@ -14,10 +14,12 @@ func office() *dashboard {
 	l.add(4, 4, stat("Promises kept", "Of the verdicts in the time shown, how many were kept.", kept("", "$__range"), ratio, share))
 	l.add(4, 4, stat("Complaints received", "In the time shown.", `sum(increase(tanggap_complaints_received_total{`+inChannel+`}[$__range]))`, count, limits("text")))
 	l.add(4, 4, stat("Complaints answered", "For the first time, in the time shown.", `sum(increase(tanggap_complaints_answered_total{`+inChannel+`}[$__range]))`, count, limits("text")))
-	l.add(4, 4, stat("Came back elsewhere", "Complaints that were brought to another channel while still unanswered on the first.",
+	l.add(4, 4, stat("Came back elsewhere", "Complaints that were brought to another channel while still unanswered on the first; all so far.",
 		`sum(tanggap_spillovers_total{`+inNamespace+`,to=~"$channel"})`, count, limits(good, from(1, warning))))
-	l.add(4, 4, stat("Half are done within", "Wall time to the stop of a clock, in the time shown.", quantile("0.5", "", "$__range"), seconds, limits("text")))
-	l.add(4, 4, stat("Waiting now", "Complaints that nobody who counts has answered.", `sum(tanggap_complaints_unanswered{`+inChannel+`})`, count, limits("text")))
+	half := stat("Half are done within", "Wall time to the stop of each clock, in the time shown.", quantile("0.5", "clock, ", "$__range"), seconds, limits("text"))
+	half.Targets[0].LegendFormat = "{{clock}}"
+	l.add(4, 4, half)
+	l.add(4, 4, stat("Waiting now", "Complaints that nobody who counts has answered.", orZero(`sum(tanggap_complaints_unanswered{`+inChannel+`})`), count, limits("text")))
 
 	l.row("Promises")
 	l.add(12, 9, table("Promises, the worst first", "What was kept in the time shown, beside the objective.", nil,
