@@ -104,11 +104,7 @@ func (e *exposition) figures(summary *ledgerapi.Summary) {
 			e.histogram(name, h, bounds)
 		}
 	}
-	for _, s := range summary.Spillover {
-		if _, ours := e.channels[s.To]; ours {
-			e.counter(spillovers, s.Count, s.From, s.To)
-		}
-	}
+	e.spillovers(summary)
 }
 
 func (e *exposition) channel(name string, view channelView) {
@@ -177,6 +173,37 @@ func (e *exposition) clock(s ledgerapi.ClockSeries, known bool) {
 	e.counter(slaClocks, s.Met, labels(string(sla.OutcomeMet))...)
 	e.counter(slaClocks, s.Breached, labels(string(sla.OutcomeBreached))...)
 	e.counter(slaClocks, s.Cancelled, labels(string(sla.OutcomeCancelled))...)
+}
+
+// spillovers are counted from zero on between an official channel and one that is not, which is what somebody is to be
+// told of: as with the first breach, increase() would not see the first.
+func (e *exposition) spillovers(summary *ledgerapi.Summary) {
+	type pair struct{ from, to string }
+	begun := make(map[pair]bool, len(summary.Spillover))
+	for _, s := range summary.Spillover {
+		if _, ours := e.channels[s.To]; ours {
+			begun[pair{s.From, s.To}] = true
+			e.counter(spillovers, s.Count, s.From, s.To)
+		}
+	}
+	if e.ledger.Policy.Linking.Window == "" {
+		return
+	}
+	var official, unofficial []string
+	for _, name := range slices.Sorted(maps.Keys(e.channels)) {
+		if e.ledger.Policy.Channels[name].Official {
+			official = append(official, name)
+		} else {
+			unofficial = append(unofficial, name)
+		}
+	}
+	for _, from := range official {
+		for _, to := range unofficial {
+			if !begun[pair{from, to}] {
+				e.counter(spillovers, 0, from, to)
+			}
+		}
+	}
 }
 
 // beginnings lets the figures of the clocks that a channel's SLA promises begin at zero with the first

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+	"github.com/tanggap/tanggap/internal/policy"
 	"github.com/tanggap/tanggap/internal/sla"
 )
 
@@ -35,6 +37,29 @@ func TestAChannelIsOpenWhenItsCalendarIs(t *testing.T) {
 	ledger.Policy.SLAs["city"] = city
 	if text := gather(t, collector(ledger)); !strings.Contains(text, channelOpen+`{channel="dsw",namespace="depok"}`) {
 		t.Error("the calendar of a channel's SLA is not its own")
+	}
+}
+
+func TestTheFirstSpilloverToAnUnofficialChannelIsAnIncrease(t *testing.T) {
+	ledger := city()
+	ledger.Policy.Linking.Window = "672h"
+	ledger.Policy.Channels["deputy"] = policy.Channel{Type: "x"}
+	ledger.Summary.Channels["deputy"] = ledgerapi.ChannelSummary{}
+	text := gather(t, collector(ledger))
+	for pair, want := range map[string]string{
+		`{from="dsw",namespace="depok",to="mayor"}`:    "2",
+		`{from="silent",namespace="depok",to="mayor"}`: "0",
+		`{from="dsw",namespace="depok",to="deputy"}`:   "0",
+	} {
+		if !strings.Contains(text, "\n"+spillovers+pair+" "+want+"\n") {
+			t.Errorf("%s is not %s", pair, want)
+		}
+	}
+	if strings.Contains(text, `to="silent"`) || strings.Contains(text, `from="mayor"`) {
+		t.Error("spill-overs that nobody looks for begin")
+	}
+	if text := gather(t, collector(city())); strings.Contains(text, `from="silent"`) {
+		t.Error("spill-overs begin where complaints are not linked")
 	}
 }
 
