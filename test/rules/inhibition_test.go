@@ -20,6 +20,35 @@ func TestTheExampleOfAlertmanagerIsValid(t *testing.T) {
 	}
 }
 
+// TestOneClusterKeepsNothingOfAnotherBack has several clusters tell one Alertmanager, each with its name in the label
+// cluster: where one has no operator, the others' cities are still watched.
+func TestOneClusterKeepsNothingOfAnotherBack(t *testing.T) {
+	text, err := os.ReadFile(alertmanagerPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config struct {
+		Route struct {
+			GroupBy []string `json:"group_by"`
+		} `json:"route"`
+		Rules []struct {
+			Source []string `json:"source_matchers"`
+			Equal  []string `json:"equal"`
+		} `json:"inhibit_rules"`
+	}
+	if err := yaml.Unmarshal(text, &config); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(config.Route.GroupBy, "cluster") {
+		t.Errorf("alerts of several clusters are one notification: %q", config.Route.GroupBy)
+	}
+	for _, inhibition := range config.Rules {
+		if !slices.Contains(inhibition.Equal, "cluster") {
+			t.Errorf("%q keeps back the alerts of other clusters", inhibition.Source)
+		}
+	}
+}
+
 // TestInhibitionIsOfAlertsThatThereAre holds each matcher of the inhibition to the alerts, and the table in
 // the documentation to the inhibition.
 func TestInhibitionIsOfAlertsThatThereAre(t *testing.T) {
