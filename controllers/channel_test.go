@@ -268,6 +268,34 @@ data: {config.json: "somebody's own"}`)
 	}
 }
 
+// TestAnObjectOfSomebodyElseIsNotJoined has objects of the names that a worker's have, of which no field is in the way:
+// an owner that they were given would take them along when the channel is deleted.
+func TestAnObjectOfSomebodyElseIsNotJoined(t *testing.T) {
+	namespace := city(t, "joined")
+	apply(t, namespace, `
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: dsw-worker}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: hook-worker}
+data: {own: "somebody's"}`)
+	operate(t, namespace)
+	furnish(t, namespace)
+	applyPortal(t, namespace)
+	apply(t, namespace, hookManifest("hook", "{type: None}"))
+	for name, object := range map[string]client.Object{"dsw": &corev1.ServiceAccount{}, "hook": &corev1.ConfigMap{}} {
+		message := channelHas(t, namespace, name, v1alpha1.ConditionWorkerAvailable, no, v1alpha1.ReasonWorkerRefused)
+		if !strings.Contains(message, name+"-worker") || !strings.Contains(message, "conflict") {
+			t.Errorf("the condition says %q", message)
+		}
+		if get(t, namespace, name+"-worker", object); len(object.GetOwnerReferences()) > 0 || len(object.GetLabels()) > 0 {
+			t.Errorf("%s-worker has the owners %v and the labels %v", name, object.GetOwnerReferences(), object.GetLabels())
+		}
+	}
+}
+
 func TestWhatTheAPIServerRefusesIsSaid(t *testing.T) {
 	namespace := city(t, "refused")
 	operate(t, namespace)

@@ -44,7 +44,7 @@ func TestATransitionIsToldOnceThoughTheCacheLags(t *testing.T) {
 	apply(t, namespace, portalManifest("dsw", "dsw", "token", ""))
 	cache, recorder, clock := &lagging{Client: admin}, events.NewFakeRecorder(16), &clock{}
 	reconciler := &complaintchannel.Reconciler{
-		Client: cache, Judge: judge.New(func(*v1alpha1.ComplaintChannel) error { return nil }),
+		Client: cache, Live: admin, Judge: judge.New(func(*v1alpha1.ComplaintChannel) error { return nil }),
 		Ledgers:  ledgers.New(ledgers.Options{Dial: ledgers.Dial, Now: clock.now, After: time.After, Logger: logr.Discard()}),
 		Digests:  secrets.NewReader[secrets.Digests](cache, admin),
 		HashKeys: secrets.NewReader[[]byte](cache, admin),
@@ -166,6 +166,20 @@ func TestATakenNameOfALedgersSecretIsSaid(t *testing.T) {
 	}
 	if got := string(get(t, namespace, "ledger-ledger-tls", &corev1.Secret{}).Data["tls.crt"]); got != "somebody's" {
 		t.Errorf("it holds %q", got)
+	}
+}
+
+// TestASecretOfSomebodyElseIsNotJoined has a Secret of the name that a ledger's has, with nothing in it that is in the way.
+func TestASecretOfSomebodyElseIsNotJoined(t *testing.T) {
+	namespace := city(t, "joined-secret")
+	apply(t, namespace, secretManifest("ledger-ledger-authority", map[string]string{"own": "somebody's"}))
+	operate(t, namespace)
+	apply(t, namespace, ledgerManifest)
+	if message := ledgerHas(t, namespace, "ledger", v1alpha1.ConditionReady, no, v1alpha1.ReasonLedgerRefused); !strings.Contains(message, "ledger-ledger-authority") {
+		t.Errorf("the condition says %q", message)
+	}
+	if secret := get(t, namespace, "ledger-ledger-authority", &corev1.Secret{}); len(secret.OwnerReferences) > 0 || len(secret.Data) != 1 {
+		t.Errorf("it has the owners %v and %d keys", secret.OwnerReferences, len(secret.Data))
 	}
 }
 

@@ -83,7 +83,7 @@ func leading(elected <-chan struct{}) func() bool {
 func setupControllers(mgr ctrl.Manager, options Options, set *ledgers.Set, j *judge.Judge) error {
 	recorder := mgr.GetEventRecorder("tanggap-operator")
 	channels := &complaintchannel.Reconciler{
-		Client: mgr.GetClient(), Judge: j, Ledgers: set, Recorder: recorder, Image: options.Image, Now: options.Now,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Judge: j, Ledgers: set, Recorder: recorder, Image: options.Image, Now: options.Now,
 		Digests:  secrets.NewReader[secrets.Digests](mgr.GetClient(), mgr.GetAPIReader()),
 		HashKeys: secrets.NewReader[[]byte](mgr.GetClient(), mgr.GetAPIReader()),
 	}

@@ -49,8 +49,9 @@ const concurrency = 4
 
 // Reconciler reconciles channels.
 type Reconciler struct {
-	// Client reads from the operator's cache and writes to the API server.
+	// Client reads from the operator's cache and writes to the API server; Live reads from the API server.
 	Client client.Client
+	Live   client.Reader
 	Judge  *judge.Judge
 	// Ledgers is what is known of the channels at run time.
 	Ledgers *ledgers.Set

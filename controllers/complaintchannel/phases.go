@@ -155,20 +155,20 @@ func (r *Reconciler) applyWorker(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	if err := apply.Object(ctx, r.Client, buildServiceAccount(w), &corev1.ServiceAccount{}); err != nil {
+	if err := apply.Object(ctx, r.Client, r.Live, buildServiceAccount(w), &corev1.ServiceAccount{}); err != nil {
 		return err
 	}
-	if err := apply.Object(ctx, r.Client, buildConfigMap(w, config), &corev1.ConfigMap{}); err != nil {
+	if err := apply.Object(ctx, r.Client, r.Live, buildConfigMap(w, config), &corev1.ConfigMap{}); err != nil {
 		return err
 	}
-	if err := apply.Object(ctx, r.Client, buildNetworkPolicy(w), &networkingv1.NetworkPolicy{}); err != nil {
+	if err := apply.Object(ctx, r.Client, r.Live, buildNetworkPolicy(w), &networkingv1.NetworkPolicy{}); err != nil {
 		return err
 	}
 	if err := r.applyService(ctx, w); err != nil {
 		return err
 	}
 	deployment := &appsv1.Deployment{}
-	if err := apply.Object(ctx, r.Client, buildDeployment(w, config), deployment); err != nil {
+	if err := apply.Object(ctx, r.Client, r.Live, buildDeployment(w, config), deployment); err != nil {
 		return err
 	}
 	if deployment.UID != "" {
@@ -181,7 +181,7 @@ func (r *Reconciler) applyWorker(ctx context.Context, s *scope) error {
 // to it any more.
 func (r *Reconciler) applyService(ctx context.Context, w *Worker) error {
 	if w.hasPush() {
-		return apply.Object(ctx, r.Client, buildService(w), &corev1.Service{})
+		return apply.Object(ctx, r.Client, r.Live, buildService(w), &corev1.Service{})
 	}
 	service := &corev1.Service{}
 	err := r.Client.Get(ctx, types.NamespacedName{Namespace: w.Namespace, Name: w.Name}, service)

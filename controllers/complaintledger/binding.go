@@ -25,11 +25,12 @@ import (
 // bindingReconciler keeps the one ClusterRoleBinding that lets all ledgers review tokens.
 type bindingReconciler struct {
 	client client.Client
+	live   client.Reader
 	// namespaces are those that the operator looks after; none is all.
 	namespaces []string
 }
 
-func setupBinding(mgr ctrl.Manager, c client.Client, namespaces []string) error {
+func setupBinding(mgr ctrl.Manager, c client.Client, live client.Reader, namespaces []string) error {
 	one := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
 		return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: names.TokenReviewBinding}}}
 	})
@@ -37,7 +38,7 @@ func setupBinding(mgr ctrl.Manager, c client.Client, namespaces []string) error 
 		Named("token-review-binding").
 		Watches(&v1alpha1.ComplaintLedger{}, one, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&rbacv1.ClusterRoleBinding{}, one).
-		Complete(&bindingReconciler{client: c, namespaces: namespaces})
+		Complete(&bindingReconciler{client: c, live: live, namespaces: namespaces})
 }
 
 // Reconcile implements reconcile.Reconciler.
@@ -55,7 +56,7 @@ func (r *bindingReconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl
 		return ctrl.Result{}, err
 	}
 	binding := buildTokenReviewBinding(append(ledgers, others...))
-	return ctrl.Result{}, apply.Object(ctx, r.client, binding, &rbacv1.ClusterRoleBinding{})
+	return ctrl.Result{}, apply.Object(ctx, r.client, r.live, binding, &rbacv1.ClusterRoleBinding{})
 }
 
 // others are the ledgers that are bound in namespaces which other operators look after: with each having its own

@@ -61,7 +61,10 @@ func (r *Reconciler) write(ctx context.Context, secret *corev1ac.SecretApplyConf
 	if client.IgnoreNotFound(err) != nil {
 		return err
 	}
-	if err == nil && metadata.Labels[names.ManagedByLabel] == names.ManagedBy {
+	if err == nil {
+		if metadata.Labels[names.ManagedByLabel] != names.ManagedBy {
+			return fmt.Errorf("writing the Secret %s: %w", key.Name, apply.Taken(metadata.GroupVersionKind().GroupKind(), key.Name))
+		}
 		options = append(options, client.ForceOwnership)
 	}
 	if err := r.Client.Apply(ctx, secret, options...); err != nil {

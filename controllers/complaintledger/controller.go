@@ -131,7 +131,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err != nil {
 		return err
 	}
-	return setupBinding(mgr, r.Client, r.Namespaces)
+	return setupBinding(mgr, r.Client, r.Live, r.Namespaces)
 }
 
 // Reconcile implements reconcile.Reconciler.

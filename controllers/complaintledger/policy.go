@@ -240,7 +240,7 @@ func (r *Reconciler) writeRecord(ctx context.Context, s *scope, known *remembere
 	if err != nil {
 		return err
 	}
-	if err := apply.Object(ctx, r.Client, buildPolicy(s.ledger, packed), &corev1.ConfigMap{}); err != nil {
+	if err := apply.Object(ctx, r.Client, r.Live, buildPolicy(s.ledger, packed), &corev1.ConfigMap{}); err != nil {
 		return err
 	}
 	known.recorded = known.document

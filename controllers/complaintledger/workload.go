@@ -36,27 +36,27 @@ func (r *Reconciler) unlessRefused(s *scope, err error) error {
 }
 
 func (r *Reconciler) applyAll(ctx context.Context, s *scope) error {
-	if err := apply.Object(ctx, r.Client, buildServiceAccount(s.ledger), &corev1.ServiceAccount{}); err != nil {
+	if err := apply.Object(ctx, r.Client, r.Live, buildServiceAccount(s.ledger), &corev1.ServiceAccount{}); err != nil {
 		return err
 	}
-	if err := apply.Object(ctx, r.Client, buildTrust(s.ledger, s.authorities.CertificatesPEM()), &corev1.ConfigMap{}); err != nil {
+	if err := apply.Object(ctx, r.Client, r.Live, buildTrust(s.ledger, s.authorities.CertificatesPEM()), &corev1.ConfigMap{}); err != nil {
 		return err
 	}
-	if err := apply.Object(ctx, r.Client, buildNetworkPolicy(s.ledger, r.Namespace), &networkingv1.NetworkPolicy{}); err != nil {
+	if err := apply.Object(ctx, r.Client, r.Live, buildNetworkPolicy(s.ledger, r.Namespace), &networkingv1.NetworkPolicy{}); err != nil {
 		return err
 	}
-	if err := apply.Object(ctx, r.Client, buildService(s.ledger), &corev1.Service{}); err != nil {
+	if err := apply.Object(ctx, r.Client, r.Live, buildService(s.ledger), &corev1.Service{}); err != nil {
 		return err
 	}
 	if s.pseudonymHash == "" || s.missing != "" {
 		return nil // a pod without the key could not start; one that runs is left alone
 	}
 	if s.ledger.Spec.Storage.Postgres == nil {
-		return apply.Object(ctx, r.Client, buildStatefulSet(s.ledger, r.Image, s.pseudonymHash), &appsv1.StatefulSet{})
+		return apply.Object(ctx, r.Client, r.Live, buildStatefulSet(s.ledger, r.Image, s.pseudonymHash), &appsv1.StatefulSet{})
 	}
-	if err := apply.Object(ctx, r.Client, buildDisruptionBudget(s.ledger), &policyv1.PodDisruptionBudget{}); err != nil {
+	if err := apply.Object(ctx, r.Client, r.Live, buildDisruptionBudget(s.ledger), &policyv1.PodDisruptionBudget{}); err != nil {
 		return err
 	}
 	hash := secrets.Combine([]string{s.pseudonymHash, s.databaseHash})
-	return apply.Object(ctx, r.Client, buildDeployment(s.ledger, r.Image, hash), &appsv1.Deployment{})
+	return apply.Object(ctx, r.Client, r.Live, buildDeployment(s.ledger, r.Image, hash), &appsv1.Deployment{})
 }

@@ -7,11 +7,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tanggap/tanggap/controllers/internal/names"
 )
 
 // Owner is the field owner of everything that the operator writes.
@@ -29,13 +33,13 @@ type Configuration[T any] interface {
 	GetNamespace() *string
 }
 
-// Object makes an object what desired says. live is an empty object of the kind, which receives the
-// object as the cache knows it; after a write it is older than the object.
+// Object makes an object what desired says. known is an empty object of the kind, which receives the
+// object as the cache knows it; after a write it is older than the object. live reads from the API server.
 //
-// An object that the cache does not know is applied without force: the caches hold only what carries
-// the operator's label, so that an object of that name which somebody else made is a conflict and is
-// never taken over.
-func Object[T Configuration[T]](ctx context.Context, c client.Client, desired T, live client.Object) error {
+// An object that the cache does not know is looked for before it is made: the caches hold only what carries
+// the operator's label, and an object of that name which somebody else made is a conflict and is never taken
+// over. By itself server-side apply would add to it whatever nobody has set, an owner included, with which it would go.
+func Object[T Configuration[T]](ctx context.Context, c client.Client, live client.Reader, desired T, known client.Object) error {
 	content, err := json.Marshal(desired)
 	if err != nil {
 		return fmt.Errorf("encoding %s: %w", *desired.GetName(), err)
@@ -43,23 +47,49 @@ func Object[T Configuration[T]](ctx context.Context, c client.Client, desired T,
 	sum := sha256.Sum256(content)
 	hash := hex.EncodeToString(sum[:16])
 	options := []client.ApplyOption{Owner}
-	switch err := c.Get(ctx, keyOf(desired), live); {
+	name := *desired.GetName()
+	switch err := c.Get(ctx, keyOf(desired), known); {
 	case err == nil:
-		if live.GetAnnotations()[HashAnnotation] == hash {
-			same, err := holds(content, live)
+		if known.GetAnnotations()[HashAnnotation] == hash {
+			same, err := holds(content, known)
 			if err != nil || same {
 				return err
 			}
 		}
 		options = append(options, client.ForceOwnership)
-	case !apierrors.IsNotFound(err):
-		return fmt.Errorf("reading %s: %w", *desired.GetName(), err)
+	case apierrors.IsNotFound(err):
+		if err := free(ctx, c, live, keyOf(desired), known); err != nil {
+			return fmt.Errorf("applying %s: %w", name, err)
+		}
+	default:
+		return fmt.Errorf("reading %s: %w", name, err)
 	}
-	name := *desired.GetName()
 	if err := c.Apply(ctx, desired.WithAnnotations(map[string]string{HashAnnotation: hash}), options...); err != nil {
 		return fmt.Errorf("applying %s: %w", name, err)
 	}
 	return nil
+}
+
+// free is an error if an object of the kind of known has that name and is not the operator's.
+func free(ctx context.Context, c client.Client, live client.Reader, key client.ObjectKey, known client.Object) error {
+	there := known.DeepCopyObject().(client.Object)
+	if err := live.Get(ctx, key, there); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if there.GetLabels()[names.ManagedByLabel] == names.ManagedBy {
+		return nil // the cache has not heard of it yet
+	}
+	kind, err := c.GroupVersionKindFor(there)
+	if err != nil {
+		return fmt.Errorf("naming the kind: %w", err)
+	}
+	return Taken(kind.GroupKind(), key.Name)
+}
+
+// Taken is the error, a conflict, of a name that somebody else's object has.
+func Taken(kind schema.GroupKind, name string) error {
+	return apierrors.NewConflict(schema.GroupResource{Group: kind.Group, Resource: kind.Kind}, name,
+		errors.New("it conflicts with an object of this name that is not the operator's"))
 }
 
 func keyOf(desired interface {
