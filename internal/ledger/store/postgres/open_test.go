@@ -111,6 +111,29 @@ func TestOpenRefusesWhatItCannotUse(t *testing.T) {
 	}
 }
 
+// TestAConnectionStringIsCheckedWithoutReadingFiles has files that the connection string may be read with, so that a
+// refusal is not for want of them.
+func TestAConnectionStringIsCheckedWithoutReadingFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := tlstest.Write(t, dir, "ca.crt", tlstest.New(t).PEM)
+	service := tlstest.Write(t, dir, "service", []byte("[x]\nhost=elsewhere\n"))
+	for connection, refused := range map[string]bool{
+		"postgres://u:hunter2@a,b:5433/ledger?target_session_attrs=read-write&search_path=x&application_name=y": false,
+		"host=db user=u password='hunter2 = sslcert' dbname=ledger connect_timeout=3":                           false,
+		"postgres://u:hunter2@db/ledger?sslrootcert=" + file:                                                    true,
+		"postgres://u:hunter2@db/ledger?ssl%72ootcert=" + file:                                                  true,
+		"postgres://u:hunter2@db/ledger?passfile=" + file:                                                       true,
+		"postgres://u:hunter2@db/ledger?service=x&servicefile=" + service:                                       true,
+		"host=db user=u password=hunter2 sslrootcert = '" + file + "'":                                          true,
+	} {
+		err := CheckURL(connection)
+		if (err != nil) != refused || refused && (strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), dir)) {
+			t.Errorf("%s: got %v", connection, err)
+		}
+	}
+}
+
 // TestLeastPrivileges: who migrates need not be who writes, and who verifies need not write.
 func TestLeastPrivileges(t *testing.T) {
 	t.Parallel()

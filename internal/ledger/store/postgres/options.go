@@ -4,14 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Options say how a database is reached. Files are read again for every connection, so that a rotated
@@ -48,9 +51,31 @@ const (
 	connectionRest = 5 * time.Minute
 )
 
-// CheckURL reports what is wrong with a connection string. Its error does not contain the string.
+// filed are the settings of a connection string that name files, which are read when it is.
+var filed = []string{"sslrootcert", "sslcert", "sslkey", "passfile", "service", "servicefile"}
+
+// setting finds the names of settings in the form of a connection string that is no URL.
+var setting = regexp.MustCompile(`([^\s=']+)\s*=`)
+
+// CheckURL reports what is wrong with a connection string that is for another process, whose files are not here. So one
+// that names files is refused, and none is read: whoever wrote it may have named one without an end. Its error does
+// not contain the string.
 func CheckURL(connection string) error {
-	_, err := parse(connection, "")
+	names := []string{"host", "port", "user", "password", "database", "sslmode"}
+	if u, err := url.Parse(connection); err == nil {
+		names = slices.AppendSeq(names, maps.Keys(u.Query()))
+	}
+	for _, found := range setting.FindAllStringSubmatch(connection, -1) {
+		names = append(names, found[1])
+	}
+	for _, name := range filed {
+		if slices.Contains(names, name) {
+			return fmt.Errorf("the connection string has %s, which names a file that the ledger's pod has not: "+
+				"the authority of the server's certificate and the password are named by references to Secrets", name)
+		}
+	}
+	// Nothing that was not found is read, in whatever way it is written.
+	_, err := parse(connection, "", pgx.ParseConfigOptions{ParseConfigOptions: pgconn.ParseConfigOptions{ConnStringAllowedKeys: names}})
 	return err
 }
 
@@ -64,7 +89,7 @@ func (o *Options) config() (*pgx.ConnConfig, error) {
 		}
 		connection = strings.TrimSpace(string(content))
 	}
-	config, err := parse(connection, o.CAFile)
+	config, err := parse(connection, o.CAFile, pgx.ParseConfigOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +116,7 @@ var sslmode = regexp.MustCompile(`(?:^|[?&\s])sslmode\s*=\s*'?([a-z-]*)`)
 
 // parse adds to a connection string what it must not be without. What is wrong with it is said without
 // quoting it: there may be a password in it.
-func parse(connection, caFile string) (*pgx.ConnConfig, error) {
+func parse(connection, caFile string, options pgx.ParseConfigOptions) (*pgx.ConnConfig, error) {
 	if connection == "" {
 		return nil, errors.New("the connection string is empty: it must be like postgres://user:password@host:5432/database")
 	}
@@ -112,7 +137,7 @@ func parse(connection, caFile string) (*pgx.ConnConfig, error) {
 		}
 		connection = with(connection, "sslrootcert", caFile)
 	}
-	config, err := pgx.ParseConfig(connection)
+	config, err := pgx.ParseConfigWithOptions(connection, options)
 	if err != nil {
 		return nil, errors.New("the connection string cannot be read (it is not shown, as a password may be in it): " +
 			"it must be like postgres://user:password@host:5432/database, with special characters of the password percent-encoded")
