@@ -115,8 +115,8 @@ type Emergency112CSV struct {
 // that can only read.
 type Emergency112PostgreSQL struct {
 	// urlSecretRef names the key of the Secret with the URL of the database, such as
-	// postgres://user:password@host:5432/database?sslmode=verify-full. The user need not be able to do more
-	// than SELECT from the view.
+	// postgres://user:password@host:5432/database. Without an sslmode the server's certificate is verified. The
+	// user need not be able to do more than SELECT from the view.
 	// +required
 	URLSecretRef SecretKeyReference `json:"urlSecretRef,omitzero"`
 	// caSecretRef names the key of the Secret with the certificates (PEM) that sign the server's; without it

@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"strings"
 	"time"
 
@@ -69,14 +71,12 @@ func openDatabase(spec *v1alpha1.Emergency112Source, read reader, settings chann
 		return nil, fmt.Errorf("encoding the specification: %w", err)
 	}
 	d.fingerprint = string(meaning)
-	url, err := settings.Credential(from.URLSecretRef)
+	secret, err := settings.Credential(from.URLSecretRef)
 	if err != nil {
 		return nil, err
 	}
-	text := strings.TrimSpace(string(url))
-	if d.config, err = pgx.ParseConfig(text); err != nil || !strings.HasPrefix(text, "postgres://") && !strings.HasPrefix(text, "postgresql://") {
-		// What it says may repeat the URL.
-		return nil, push.Unusable(from.URLSecretRef, "holds no URL of a PostgreSQL database: postgres://user:password@host:5432/database?sslmode=verify-full is expected")
+	if d.config, err = parseURL(strings.TrimSpace(string(secret))); err != nil {
+		return nil, push.Unusable(from.URLSecretRef, err.Error())
 	}
 	d.config.ConnectTimeout = connectTimeout
 	// A statement is prepared nowhere, as a pooler may give each to another server.
@@ -87,6 +87,34 @@ func openDatabase(spec *v1alpha1.Emergency112Source, read reader, settings chann
 		}
 	}
 	return d, nil
+}
+
+var (
+	errURL     = errors.New("holds no URL of a PostgreSQL database: postgres://user:password@host:5432/database?sslmode=verify-full is expected")
+	errSSLMode = errors.New("holds a URL with an sslmode of prefer or allow, by which the server is spoken to without TLS where it offers none: " +
+		"verify-full, verify-ca or require is expected, or disable where no TLS is wanted")
+)
+
+// parseURL reads the URL of a database. Without an sslmode the server's certificate is verified, as by the driver's own
+// default anybody on the way could ask for the password and read along. The errors hold nothing of the URL.
+func parseURL(text string) (*pgx.ConnConfig, error) {
+	address, err := url.Parse(text)
+	if err != nil || address.Scheme != "postgres" && address.Scheme != "postgresql" {
+		return nil, errURL
+	}
+	query := address.Query()
+	switch query.Get("sslmode") {
+	case "":
+		query.Set("sslmode", "verify-full")
+		address.RawQuery = query.Encode()
+	case "prefer", "allow":
+		return nil, errSSLMode
+	}
+	config, err := pgx.ParseConfig(address.String())
+	if err != nil {
+		return nil, errURL
+	}
+	return config, nil
 }
 
 // trust has the server's certificate verified by the given authorities, and nothing sent without TLS.

@@ -312,7 +312,10 @@ func TestURLsAreNotRepeated(t *testing.T) {
 	spec := &v1alpha1.Emergency112Source{Arrival: v1alpha1.Emergency112Arrival{Type: v1alpha1.ArrivalPostgreSQL, PostgreSQL: &v1alpha1.Emergency112PostgreSQL{
 		URLSecretRef: v1alpha1.SecretKeyReference{Name: "cad", Key: "url"}, View: "incidents",
 	}}}
-	for _, url := range []string{"postgres://u:rahasia@h:port/x", "mysql://u:rahasia@h/x?x=%zz", "host=h password=rahasia sslmode=maybe"} {
+	for _, url := range []string{
+		"postgres://u:rahasia@h:port/x", "mysql://u:rahasia@h/x?x=%zz", "host=h password=rahasia sslmode=maybe", "postgres://u:rahasia@h/x?sslmode=prefer",
+		"postgres://u:rahasia@h/x?sslmode=maybe",
+	} {
 		settings := channeltest.Settings(v1alpha1.ChannelSource{Emergency112: spec}, channeltest.NewClock(monday), nil, map[string]string{"cad/url": url})
 		_, err := Type{}.Open(settings)
 		var failure *channel.Error
@@ -367,6 +370,7 @@ func TestTheServersCertificateIsVerified(t *testing.T) {
 		"by the right one, whatever the URL says":   {"sslmode=disable", "right", ""},
 		"by another authority":                      {"sslmode=require", "wrong", ledgerapi.ReasonUnreachable},
 		"by those of the system, which know it not": {"sslmode=verify-full", "", ledgerapi.ReasonUnreachable},
+		"also where the URL says nothing":           {"", "", ledgerapi.ReasonUnreachable},
 	} {
 		spec.CASecretRef = nil
 		if tt.ca != "" {

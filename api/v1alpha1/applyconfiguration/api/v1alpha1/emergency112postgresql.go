@@ -14,8 +14,8 @@ import (
 // that can only read.
 type Emergency112PostgreSQLApplyConfiguration struct {
 	// urlSecretRef names the key of the Secret with the URL of the database, such as
-	// postgres://user:password@host:5432/database?sslmode=verify-full. The user need not be able to do more
-	// than SELECT from the view.
+	// postgres://user:password@host:5432/database. Without an sslmode the server's certificate is verified. The
+	// user need not be able to do more than SELECT from the view.
 	URLSecretRef *SecretKeyReferenceApplyConfiguration `json:"urlSecretRef,omitempty"`
 	// caSecretRef names the key of the Secret with the certificates (PEM) that sign the server's; without it
 	// those of the system are trusted.
