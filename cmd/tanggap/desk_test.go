@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -81,12 +82,18 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
+	return newDeskAt(t, freeAddress(t))
+}
+
+// newDeskAt is a desk whose ledger listens at an address.
+func newDeskAt(t *testing.T, listen string) *desk {
+	t.Helper()
 	t.Setenv("POD_NAMESPACE", "") // it would come before the kubeconfig's
 	dir, ca := t.TempDir(), tlstest.New(t)
 	cert, key := ca.Issue(t, dir, "ledger")
 	operatorCert, operatorKey := ca.Issue(t, dir, ledgerapi.OperatorCommonName)
 	caFile := tlstest.Write(t, dir, "ca.crt", ca.PEM)
-	listen, health := freeAddress(t), freeAddress(t)
+	health := freeAddress(t)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
@@ -101,14 +108,14 @@ func newDesk(t *testing.T) *desk {
 		}
 	})
 	waitForReady(t, "http://"+health+"/readyz", ended)
-	operator := dial(t, client.Config{BaseURL: "https://" + listen, TLS: client.TLS{CAFile: caFile, CertFile: operatorCert, KeyFile: operatorKey}})
+	operator := dial(t, client.Config{BaseURL: "https://" + listen, TLS: client.TLS{CAFile: caFile, CertFile: operatorCert, KeyFile: operatorKey, ServerName: "127.0.0.1"}})
 	wa := policy.Channel{Type: "whatsapp", Writer: "system:serviceaccount:depok:worker", Replies: true}
 	document := policy.Document{Channels: map[string]policy.Channel{"wa": wa, "sigap": wa}}
 	if _, err := operator.PutPolicy(t.Context(), document.Seal()); err != nil {
 		t.Fatal(err)
 	}
 	d := &desk{t: t}
-	d.worker = dial(t, client.Config{BaseURL: "https://" + listen, TLS: client.TLS{CAFile: caFile}, TokenFile: tlstest.Write(t, dir, "worker", []byte("worker-token"))})
+	d.worker = dial(t, client.Config{BaseURL: "https://" + listen, TLS: client.TLS{CAFile: caFile, ServerName: "127.0.0.1"}, TokenFile: tlstest.Write(t, dir, "worker", []byte("worker-token"))})
 	_, err := d.worker.Append(t.Context(), "wa", ledgerapi.AppendRequest{Events: []complaint.Event{{
 		CaseID: "wa-1", ID: "message/1", Kind: complaint.KindReceived, Actor: complaint.ActorCitizen, OccurredAt: time.Now(), Text: "Banjir RAHASIA",
 	}}})
@@ -186,6 +193,32 @@ func TestTheDeskListsAndAnswers(t *testing.T) {
 	if err != nil || !strings.Contains(list, `"unanswered":false`) {
 		t.Errorf("After the reply cases says %q, %v", list, err)
 	}
+}
+
+// TestTheDeskComesByAForwardedPort has a ledger listen at the address of its pod alone, as the operator has it do: what is
+// forwarded by kubectl comes out at the pod's loopback interface.
+func TestTheDeskComesByAForwardedPort(t *testing.T) {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(freeAddress(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range addresses {
+		ip, ok := address.(*net.IPNet)
+		if !ok || ip.IP.To4() == nil || ip.IP.IsLoopback() {
+			continue
+		}
+		d := newDeskAt(t, net.JoinHostPort(ip.IP.String(), port))
+		d.flags[1] = "https://127.0.0.1:" + port
+		if list, err := d.run("", "cases", "--channel", "wa"); err != nil || !strings.Contains(list, "wa-1 ") {
+			t.Errorf("the desk reads %q, %v", list, err)
+		}
+		return
+	}
+	t.Skip("this machine has no address but that of its loopback interface")
 }
 
 func TestTheDeskMayDoWhatTheRolesLetIt(t *testing.T) {

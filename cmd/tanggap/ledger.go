@@ -119,13 +119,25 @@ func runLedger(ctx context.Context, f ledgerFlags) (err error) {
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "Started the ledger",
 		slog.String("api", api.Addr().String()), slog.String("probes", probes.Addr().String()), pprofAttribute(profiles))
-	err = serveLedger(ctx, l, listeners{api, probes, admin}, server.New(l, reviewer, log), tlsConfig, log)
+	at := listeners{api: []net.Listener{api}, probes: probes, admin: admin}
+	if address := forwardedAddress(api.Addr()); address != "" {
+		forwarded, err := listen.Listen(ctx, "tcp", address)
+		if err != nil {
+			log.Warn("Could not listen where kubectl port-forward comes out", "error", err)
+		} else {
+			at.api = append(at.api, forwarded)
+		}
+	}
+	err = serveLedger(ctx, l, at, server.New(l, reviewer, log), tlsConfig, log)
 	log.Info("Stopped the ledger")
 	return err
 }
 
 // listeners are where a ledger listens; admin may be nil.
-type listeners struct{ api, probes, admin net.Listener }
+type listeners struct {
+	api           []net.Listener
+	probes, admin net.Listener
+}
 
 // listenAdmin listens at a socket that nobody but the ledger's own user can open; nil without a path.
 func listenAdmin(ctx context.Context, path string) (net.Listener, error) {
@@ -178,7 +190,14 @@ func serveLedger(
 		health.SetReady(true)
 		stopReady := context.AfterFunc(ctx, func() { health.SetReady(false) })
 		defer stopReady()
-		return server.Serve(ctx, at.api, handler, config, log)
+		var apis errgroup.Group
+		for _, listener := range at.api {
+			apis.Go(func() error {
+				defer cancel()
+				return server.Serve(ctx, listener, handler, config, log)
+			})
+		}
+		return apis.Wait()
 	})
 	return group.Wait()
 }
