@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -23,6 +24,8 @@ const (
 	defaultRetryAfter = 5 * time.Second
 	// maxGrow bounds the memory that is set aside for a body before it arrives.
 	maxGrow = 64 << 10
+	// maxArriving bounds what has arrived of all bodies that are larger than that, as anybody can begin to send one.
+	maxArriving = 32 << 20
 )
 
 // Endpoint bounds what one source is delivered. It is safe for concurrent use.
@@ -31,6 +34,8 @@ type Endpoint struct {
 	maxBody   int64
 	perSecond int
 	now       func() time.Time
+	// arriving is how much has arrived of large bodies, which is bounded by maxArriving.
+	arriving atomic.Int64
 }
 
 // NewEndpoint takes deliveries of at most maxBody bytes, perSecond of them in a second.
@@ -58,11 +63,19 @@ func (e *Endpoint) Read(w http.ResponseWriter, r *http.Request, sink channel.Sin
 	if r.ContentLength <= e.maxBody {
 		// No more is set aside than what a claim may cost.
 		body.Grow(int(min(max(r.ContentLength, 0), maxGrow)) + bytes.MinRead)
-		_, err := io.Copy(&body, http.MaxBytesReader(w, r.Body, e.maxBody))
-		if err == nil {
+		arriving := &arriving{from: http.MaxBytesReader(w, r.Body, e.maxBody), all: &e.arriving}
+		defer arriving.end()
+		_, err := io.Copy(&body, arriving)
+		_, tooLarge := errors.AsType[*http.MaxBytesError](err)
+		switch {
+		case err == nil:
 			return body.Bytes(), true
-		}
-		if _, ok := errors.AsType[*http.MaxBytesError](err); !ok {
+		case errors.Is(err, errTooMuch):
+			w.Header().Set("Retry-After", "1")
+			w.Header().Set("Connection", "close")
+			Refuse(w, sink, http.StatusServiceUnavailable, ledgerapi.ReasonRateLimited, "more large bodies arrive at once than can be held")
+			return nil, false
+		case !tooLarge:
 			Refuse(w, sink, http.StatusBadRequest, ledgerapi.ReasonInvalidBody, "the body did not arrive whole")
 			return nil, false
 		}
@@ -71,6 +84,33 @@ func (e *Endpoint) Read(w http.ResponseWriter, r *http.Request, sink channel.Sin
 	Refuse(w, sink, http.StatusRequestEntityTooLarge, ledgerapi.ReasonBodyTooLarge, fmt.Sprintf("the body has more than %d bytes", e.maxBody))
 	return nil, false
 }
+
+// errTooMuch ends the reading of a large body while too many others arrive.
+var errTooMuch = errors.New("too many large bodies arrive at once")
+
+// arriving reads a body and counts what is large of it. Its first maxGrow bytes are not counted: deliveries are smaller as
+// a rule, and are taken however many large ones somebody has begun to send.
+type arriving struct {
+	from          io.Reader
+	all           *atomic.Int64
+	read, counted int64
+}
+
+// Read implements io.Reader.
+func (a *arriving) Read(p []byte) (int, error) {
+	n, err := a.from.Read(p)
+	a.read += int64(n)
+	if more := a.read - maxGrow - a.counted; more > 0 {
+		a.counted += more
+		if a.all.Add(more) > maxArriving {
+			return n, errTooMuch
+		}
+	}
+	return n, err
+}
+
+// end takes back what was counted.
+func (a *arriving) end() { a.all.Add(-a.counted) }
 
 // Refuse counts a delivery that never became events, and says why.
 func Refuse(w http.ResponseWriter, sink channel.Sink, status int, reason ledgerapi.Reason, message string) {
