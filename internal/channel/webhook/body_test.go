@@ -3,6 +3,9 @@ package webhook
 import (
 	"bufio"
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -120,6 +123,32 @@ func TestCloudEvents(t *testing.T) {
 				t.Errorf("got %d %q, want %d %q", answer.Code, channeltest.Said(t, answer), tt.status, tt.said)
 			}
 		})
+	}
+}
+
+// TestWhatIsSignedIsAllThatCounts: of a CloudEvent in the binary mode the signature covers the data alone, and whoever has
+// seen one delivery could send it with other attributes.
+func TestWhatIsSignedIsAllThatCounts(t *testing.T) {
+	spec := eventSpec()
+	spec.Verification = v1alpha1.WebhookVerification{Type: v1alpha1.VerificationHMAC, HMAC: &v1alpha1.HMACVerification{
+		Header: "X-Signature", SecretRefs: []v1alpha1.SecretKeyReference{ref("hmac")},
+	}}
+	r := newRig(t, spec, map[string]string{"112/hmac": "rahasia"})
+	sign := func(body string) string {
+		mac := hmac.New(sha256.New, []byte("rahasia"))
+		mac.Write([]byte(body))
+		return hex.EncodeToString(mac.Sum(nil))
+	}
+	const data = `{"appinfoA":"x"}`
+	attributes := []string{"ce-specversion", "1.0", "ce-id", "2", "ce-source", "/s", "ce-type", "t", "ce-time", "2026-11-02T02:00:00Z"}
+	answer := r.post(data, append(attributes, "X-Signature", sign(data))...)
+	if answer.Code != http.StatusUnsupportedMediaType || len(r.ledger.Events()) > 0 {
+		t.Errorf("got %d %s and %d events", answer.Code, answer.Body, len(r.ledger.Events()))
+	}
+	whole := `{"specversion":"1.0","id":"1","source":"/s","type":"t","time":"2026-11-02T02:00:00Z","data":` + data + `}`
+	answer = r.post(whole, "Content-Type", "application/cloudevents+json", "X-Signature", sign(whole))
+	if answer.Code != http.StatusNoContent || len(r.ledger.Events()) != 1 {
+		t.Errorf("got %d %s and %d events", answer.Code, answer.Body, len(r.ledger.Events()))
 	}
 }
 

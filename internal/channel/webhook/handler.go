@@ -43,6 +43,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"the body must be JSON in UTF-8, or CloudEvents in JSON, and not be compressed; check Content-Type and Content-Encoding")
 		return
 	}
+	if of == cloudEventBinary && h.signed {
+		push.Refuse(w, h.sink, http.StatusUnsupportedMediaType, ledgerapi.ReasonInvalidBody,
+			"the attributes of the CloudEvent are in headers, which the signature does not cover; send it as application/cloudevents+json")
+		return
+	}
 	if body, ok := h.endpoint.Read(w, r, h.sink); ok {
 		h.deliver(w, r, of, body)
 	}

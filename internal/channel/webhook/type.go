@@ -61,6 +61,7 @@ func (t *Type) Open(settings channel.Settings) (channel.Source, error) {
 	return &source{
 		mapping:    compiled,
 		verifier:   verifier,
+		signed:     spec.Verification.Type == v1alpha1.VerificationStandardWebhooks || spec.Verification.Type == v1alpha1.VerificationHMAC,
 		endpoint:   push.NewEndpoint(channel.Number(spec.MaxBodyBytes, defaultMaxBodyBytes), channel.Number(spec.RequestsPerSecond, defaultRequestsPerSecond), settings.Now),
 		usualDelay: channel.Duration(spec.UsualDelay, defaultUsualDelay),
 	}, nil
@@ -68,8 +69,10 @@ func (t *Type) Open(settings channel.Settings) (channel.Source, error) {
 
 // source is one channel's endpoint. It implements channel.Pusher.
 type source struct {
-	mapping    *mapping.Mapping
-	verifier   push.Verifier
+	mapping  *mapping.Mapping
+	verifier push.Verifier
+	// signed says that the verifier looks at the body, and so at nothing that a header says.
+	signed     bool
 	endpoint   *push.Endpoint
 	usualDelay time.Duration
 }
