@@ -17,8 +17,9 @@ var root = filepath.Join("..", "..")
 
 type ruleFile struct {
 	Groups []struct {
-		Name  string `json:"name"`
-		Rules []rule `json:"rules"`
+		Name     string `json:"name"`
+		Interval string `json:"interval,omitempty"`
+		Rules    []rule `json:"rules"`
 	} `json:"groups"`
 }
 
@@ -57,6 +58,7 @@ func scaledRules(t *testing.T) ruleFile {
 	t.Helper()
 	rules := readRules(t)
 	for g := range rules.Groups {
+		rules.Groups[g].Interval = scaleText(rules.Groups[g].Interval)
 		for r := range rules.Groups[g].Rules {
 			rule := &rules.Groups[g].Rules[r]
 			rule.Expr = ScaleExpression(rule.Expr)

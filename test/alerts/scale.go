@@ -13,8 +13,8 @@ import (
 // workers report every ten seconds, and figures that old are no fault. A threshold stays longer than the two
 // minutes after which a worker that does not report counts as down, as it is in the shipped rules.
 //
-// What is scaled in a rule: `for`, the range of a selector, and a threshold that is written in minutes
-// (15 * 60). What is not: days, since the script can file a complaint of two weeks ago and end a calendar
+// What is scaled: the interval of a group that has its own, and in a rule `for`, the range of a selector, and a
+// threshold that is written in minutes (15 * 60). What is not: days, since the script can file a complaint of two weeks ago and end a calendar
 // tomorrow; offsets, since the Prometheus of the test is given a past; ratios and counts.
 const (
 	pace           = 120

@@ -20,8 +20,9 @@ type ruleFile struct {
 }
 
 type ruleGroup struct {
-	Name  string `json:"name"`
-	Rules []rule `json:"rules"`
+	Name     string `json:"name"`
+	Interval string `json:"interval,omitempty"`
+	Rules    []rule `json:"rules"`
 }
 
 type rule struct {
@@ -127,6 +128,17 @@ func TestRulesPassPromtool(t *testing.T) {
 	}
 	if output, err := promtool(t, rules, append([]string{"test", "rules"}, unitTests(t)...)...); err != nil {
 		t.Errorf("promtool test rules: %v\n%s", err, output)
+	}
+}
+
+// TestRangesOfDaysAreEvaluatedSeldom keeps what reads days of every series from holding up the rules that page.
+func TestRangesOfDaysAreEvaluatedSeldom(t *testing.T) {
+	for _, group := range readRules(t).Groups {
+		for _, r := range group.Rules {
+			if days := regexp.MustCompile(`\[\d+[dw]\]`).FindString(r.Expr); days != "" && group.Interval == "" {
+				t.Errorf("%s%s reads %s at every evaluation of %s", r.Record, r.Alert, days, group.Name)
+			}
+		}
 	}
 }
 
