@@ -176,7 +176,7 @@ func (e *exposition) clock(s ledgerapi.ClockSeries, known bool) {
 }
 
 // spillovers are counted from zero on between an official channel and one that is not, which is what somebody is to be
-// told of: as with the first breach, increase() would not see the first.
+// told of: as with the first breach, increase() would not see the first. Where none can be found there is no zero.
 func (e *exposition) spillovers(summary *ledgerapi.Summary) {
 	type pair struct{ from, to string }
 	begun := make(map[pair]bool, len(summary.Spillover))
@@ -191,9 +191,11 @@ func (e *exposition) spillovers(summary *ledgerapi.Summary) {
 	}
 	var official, unofficial []string
 	for _, name := range slices.Sorted(maps.Keys(e.channels)) {
-		if e.ledger.Policy.Channels[name].Official {
+		switch c := e.ledger.Policy.Channels[name]; {
+		case knowsAccountsOnly(c.Type):
+		case c.Official:
 			official = append(official, name)
-		} else {
+		default:
 			unofficial = append(unofficial, name)
 		}
 	}
@@ -204,6 +206,12 @@ func (e *exposition) spillovers(summary *ledgerapi.Summary) {
 			}
 		}
 	}
+}
+
+// knowsAccountsOnly reports whether sources of a type know people by the numbers of a platform's accounts, by which
+// nobody is found on another channel.
+func knowsAccountsOnly(source string) bool {
+	return source == "x" || source == "meta" || source == "telegram"
 }
 
 // beginnings lets the figures of the clocks that a channel's SLA promises begin at zero with the first

@@ -43,8 +43,10 @@ func TestAChannelIsOpenWhenItsCalendarIs(t *testing.T) {
 func TestTheFirstSpilloverToAnUnofficialChannelIsAnIncrease(t *testing.T) {
 	ledger := city()
 	ledger.Policy.Linking.Window = "672h"
-	ledger.Policy.Channels["deputy"] = policy.Channel{Type: "x"}
-	ledger.Summary.Channels["deputy"] = ledgerapi.ChannelSummary{}
+	for name, source := range map[string]string{"deputy": "whatsapp", "account": "x"} {
+		ledger.Policy.Channels[name] = policy.Channel{Type: source}
+		ledger.Summary.Channels[name] = ledgerapi.ChannelSummary{}
+	}
 	text := gather(t, collector(ledger))
 	for pair, want := range map[string]string{
 		`{from="dsw",namespace="depok",to="mayor"}`:    "2",
@@ -57,6 +59,9 @@ func TestTheFirstSpilloverToAnUnofficialChannelIsAnIncrease(t *testing.T) {
 	}
 	if strings.Contains(text, `to="silent"`) || strings.Contains(text, `from="mayor"`) {
 		t.Error("spill-overs that nobody looks for begin")
+	}
+	if strings.Contains(text, `to="account"`) {
+		t.Error("there are no spill-overs to where nobody could see one")
 	}
 	if text := gather(t, collector(city())); strings.Contains(text, `from="silent"`) {
 		t.Error("spill-overs begin where complaints are not linked")
