@@ -76,9 +76,6 @@ func (c *Calendar) Back(end time.Time, d time.Duration) (start time.Time, ok boo
 
 // NextOpen is the earliest instant, not before t, that is open; ok is false when there is none.
 func (c *Calendar) NextOpen(t time.Time) (opening time.Time, ok bool) {
-	if c.Open(t) {
-		return t, true
-	}
 	return asTime(c.timeline.resumed(c.timeline.openUntil(nanos(t))))
 }
 

@@ -384,6 +384,45 @@ func TestEndOfDateIsALocalMidnight(t *testing.T) {
 	}
 }
 
+func TestDatesBeyondTheYearsOfACalendarChangeNothing(t *testing.T) {
+	spec := office()
+	plain := mustCompile(t, spec)
+	spec.Holidays = append(spec.Holidays, Holiday{Date: "0026-03-18"}, Holiday{Date: "1989-12-31"}, Holiday{Date: "2200-01-01"})
+	spec.SpecialDays = []SpecialDay{{Date: "1980-01-01", Hours: []Interval{{"08:00", "20:00"}}}, {Date: "2300-01-01"}}
+	c := mustCompile(t, spec)
+	for _, when := range []string{"1970-01-01 00:00", "1990-01-02 10:00", "2026-11-02 10:00", "2199-12-30 10:00"} {
+		at := local(t, c, when)
+		wantEnd, wantOK := plain.Add(at, time.Hour)
+		end, ok := c.Add(at, time.Hour)
+		if show(c, end, ok) != show(plain, wantEnd, wantOK) || c.WorkingDatesBefore(c.Date(at)) != plain.WorkingDatesBefore(c.Date(at)) {
+			t.Errorf("%s: got %s, want %s", when, show(c, end, ok), show(plain, wantEnd, wantOK))
+		}
+	}
+}
+
+func TestACalendarOfASingleDay(t *testing.T) {
+	c := mustCompile(t, Spec{TimeZone: "Asia/Jakarta", SpecialDays: []SpecialDay{{Date: "2026-11-02", Hours: []Interval{{"08:00", "16:00"}}}}})
+	monday := DateOf(2026, 11, 2)
+	if d, ok := c.NextWorkingDate(monday - 10); !ok || d != monday {
+		t.Errorf("got %s, %v", d, ok)
+	}
+	if d, ok := c.NextWorkingDate(monday); ok {
+		t.Errorf("got %s after the last one", d)
+	}
+}
+
+func TestHoursAreOpenFromTheOpeningToBeforeTheClosing(t *testing.T) {
+	c := mustCompile(t, office())
+	got := map[string]bool{}
+	for _, at := range []string{"2026-11-03 07:29", "2026-11-03 07:30", "2026-11-03 15:59", "2026-11-03 16:00"} {
+		got[at] = c.Open(local(t, c, at))
+	}
+	want := map[string]bool{"2026-11-03 07:29": false, "2026-11-03 07:30": true, "2026-11-03 15:59": true, "2026-11-03 16:00": false}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestDates(t *testing.T) {
 	for d := DateOf(1899, 12, 25); d < DateOf(1900, 1, 10); d++ {
 		parsed, err := ParseDate(d.String())

@@ -83,6 +83,9 @@ func TestCompileRefuses(t *testing.T) {
 		"a calendar that is never open": {
 			Spec{TimeZone: "UTC", SpecialDays: []SpecialDay{{Date: "2026-05-05"}}},
 			[]string{"weekly: no day has hours: a calendar must be open at some time"}},
+		"one whose seasons are not open either": {
+			Spec{TimeZone: "UTC", Seasons: []Season{{From: "2026-05-05", To: "2026-05-06"}}},
+			[]string{"weekly: no day has hours: a calendar must be open at some time"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -98,8 +101,18 @@ func TestCompileRefuses(t *testing.T) {
 	}
 }
 
+func TestTimesAreWrittenInOneWay(t *testing.T) {
+	for _, end := range []string{"16.00", "1600", "16:0", "16:000", "4:00", " 16:00", "16:00:00", "16:60", "24:01", "-1:00", "４:00"} {
+		_, err := Compile(daily("UTC", Interval{"08:00", end}))
+		if want := "weekly[0].hours[0].end: must be a time from 00:00 to 24:00"; err == nil || err.Error() != want {
+			t.Errorf("%q: got %v", end, err)
+		}
+	}
+}
+
 func TestCompileAccepts(t *testing.T) {
 	tests := map[string]Spec{
+		"a season alone":     {TimeZone: "UTC", Seasons: []Season{{From: "2026-05-05", To: "2026-05-06", Weekly: daily("", Interval{"08:00", "12:00"}).Weekly}}},
 		"special days alone": {TimeZone: "Asia/Jakarta", SpecialDays: []SpecialDay{{Date: "2026-05-05", Hours: []Interval{{"08:00", "12:00"}}}}},
 		"intervals that touch, also at midnight": daily("Asia/Jakarta",
 			Interval{"18:00", "06:00"}, Interval{"06:00", "12:00"}, Interval{"12:00", "18:00"}),

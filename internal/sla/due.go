@@ -30,9 +30,6 @@ func newRun(c *calendar.Calendar, k *clock, phases []phase, start, end instant, 
 		if p.kind&k.standstill == 0 {
 			continue
 		}
-		if p.from > end || p.from == end && !going {
-			break
-		}
 		s := stand{from: max(p.from, start), to: end}
 		last := i+1 == len(phases)
 		if !last {
