@@ -1,6 +1,7 @@
 package sla
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -113,6 +114,25 @@ func TestAWarningOfDaysIsBoundedByTheDays(t *testing.T) {
 	want := "rules[0].clocks[0].warnBefore: must not be longer than the target, which is 2 working days"
 	if _, err := Compile(spec("49h"), Options{Calendar: office(t)}); err == nil || err.Error() != want {
 		t.Errorf("want %s, got %v", want, err)
+	}
+}
+
+// TestTheBoundsThemselvesAreTaken, as the API server takes them.
+func TestTheBoundsThemselvesAreTaken(t *testing.T) {
+	longest := strings.Repeat("n", 63)
+	for _, objective := range []Objective{{Ratio: "1.000000", Window: "1h"}, {Ratio: "0.000001", Window: "8784h"}} {
+		compile(t, office(t), Spec{Objective: &objective, Rules: []Rule{{Name: longest, Clocks: []Clock{
+			{Name: longest, Measures: "FirstAnswer", Target: within("17568h"), WarnBefore: "17568h"},
+			clockOf(MeasureAcknowledgement, within("1s"), warnBefore("1%")),
+			clockOf(MeasureFirstResolution, workingTime("8784h"), warnBefore("100%")),
+			clockOf(MeasureTotalResolution, workingDays(366), warnBefore("1s")),
+		}}}})
+	}
+	for _, ratio := range []string{"", "0", "0.0", "-0.5", "1.1", "95", ".95", "0.9500000", "0x1p-1", "NaN"} {
+		_, err := Compile(Spec{Objective: &Objective{Ratio: ratio, Window: "1h"}, Rules: []Rule{{Name: "all"}}}, Options{})
+		if want := "objective.ratio: must be a decimal above 0 and at most 1, such as 0.95"; err == nil || err.Error() != want {
+			t.Errorf("%q: got %v", ratio, err)
+		}
 	}
 }
 

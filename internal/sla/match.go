@@ -55,7 +55,7 @@ func (s *Subject) variables() map[string]any {
 		"category":   s.Dimensions.Category,
 		"department": s.Dimensions.Department,
 		"priority":   s.Dimensions.Priority,
-		"attributes": attributes(s.Attributes),
+		"attributes": s.Attributes,
 	}}
 }
 
@@ -76,15 +76,8 @@ func (p *Policy) thanks(e *complaint.Event) (bool, error) {
 		"text":       e.Text,
 		"kind":       string(e.Kind),
 		"actor":      string(e.Actor),
-		"attributes": attributes(e.Attributes),
+		"attributes": e.Attributes,
 	}})
-}
-
-func attributes(a map[string]string) map[string]string {
-	if a == nil {
-		return map[string]string{}
-	}
-	return a
 }
 
 // Attributes gathers the attributes of a case from its events up to an instant: later events win over
