@@ -5,12 +5,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 	"pgregory.net/rapid"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
+	"github.com/tanggap/tanggap/internal/field"
 	"github.com/tanggap/tanggap/internal/policy"
 )
 
@@ -120,6 +122,9 @@ func TestGather(t *testing.T) {
 	if _, ok := g.Document.Calendars["unused"]; ok || len(g.Document.Calendars) != 1 || len(g.Document.SLAs) != 2 {
 		t.Errorf("got %d calendars and %d SLAs, want those in use", len(g.Document.Calendars), len(g.Document.SLAs))
 	}
+	if g.Document.Revision == "" || g.Document.Revision != g.Document.Digest() {
+		t.Errorf("the revision is %q", g.Document.Revision)
+	}
 	if g.Document.Retention.Content != "720h0m0s" {
 		t.Errorf("retention: %+v", g.Document.Retention)
 	}
@@ -210,6 +215,31 @@ func TestAChannelWithoutTheCalendarThatItsSLANeeds(t *testing.T) {
 	}
 }
 
+func TestTheCalendarOfAnSLAIsGatheredWithIt(t *testing.T) {
+	g := Gather(objects(t, city[:strings.LastIndex(city, "---")]))
+	if diff := cmp.Diff([]string{"dsw"}, slices.Sorted(maps.Keys(g.Document.Channels))); diff != "" {
+		t.Errorf("channels (-want +got):\n%s", diff)
+	}
+	if _, ok := g.Document.Calendars["office"]; !ok {
+		t.Errorf("the calendars are %v", g.Document.Calendars)
+	}
+}
+
+// TestAnSLAThatNoLongerCompilesIsNotGoneBackTo: the form in force may be one that another version accepted.
+func TestAnSLAThatNoLongerCompilesIsNotGoneBackTo(t *testing.T) {
+	before := Gather(objects(t, city)).Document
+	before.SLAs["city"].Rules[0].Clocks[0].Measures = "Kindness"
+	o := objects(t, strings.Replace(city, "  calendarRef: {name: office}\n  rules", "  rules", 1))
+	o.Previous = &before
+	g := Gather(o)
+	if diff := cmp.Diff([]string{"call"}, slices.Sorted(maps.Keys(g.Document.Channels))); diff != "" {
+		t.Errorf("channels (-want +got):\n%s", diff)
+	}
+	if _, err := policy.Compile(g.Document); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestWhatIsGatheredCompiles breaks objects at random, over several generations.
 func TestWhatIsGatheredCompiles(t *testing.T) {
 	breakages := [][2]string{
@@ -246,5 +276,12 @@ func TestMessage(t *testing.T) {
 		"spec.categories[1]: needs keywords, match or sourceValues, or nothing ever falls into it; and 2 more"
 	if diff := cmp.Diff(want, Message(g.Taxonomies["words"])); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAMessageIsBounded(t *testing.T) {
+	message := Message(field.Errorf("rules", "%s", strings.Repeat("é", maxMessage)))
+	if len(message) > maxMessage || !utf8.ValidString(message) || !strings.HasSuffix(message, "é...") {
+		t.Errorf("got %d bytes: %s", len(message), message)
 	}
 }

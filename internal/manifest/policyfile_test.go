@@ -113,6 +113,7 @@ func TestFaultsOfAPolicy(t *testing.T) {
 		"another group":                       {replaced("tanggap.dev", "tangap.dev"), `p.yaml:1:13: apiVersion: must be tanggap.dev/v1alpha1 for a ResponseSLA`},
 		"a kind that does not exist":          {replaced("kind: ResponseSLA", "kind: ResponseSLo"), `p.yaml:2:7: kind: tanggap.dev/v1alpha1 has no kind "ResponseSLo"; the kinds are ComplaintChannel, ComplaintLedger, ComplaintTaxonomy, ResponseSLA, WorkCalendar`},
 		"something else than an object":       {"- a\n", `p.yaml:1:1: must be a Kubernetes object with apiVersion, kind, metadata and spec, not a list`},
+		"no apiVersion":                       {"kind: ResponseSLA\n", `p.yaml:1:1: must be a Kubernetes object with apiVersion and kind`},
 		"no kind":                             {"a: b\n", `p.yaml:1:1: must be a Kubernetes object with apiVersion and kind`},
 		"no YAML":                             {"apiVersion: [\n", `p.yaml:1:1: this is not YAML: `},
 		"several faults, in their order":      {replaced("measures:", "measure:") + "  seazons: []\n", "p.yaml:11:11: spec.rules[0].clocks[0].measure: there is no such field; the fields are name, measures, startsOn, target, pauseWhile, warnBefore, resolvedCountsAsAnswer\np.yaml:25:3: spec.seazons: there is no such field; the fields are timeZone, weekly, seasons, holidays, specialDays, coversUntil"},

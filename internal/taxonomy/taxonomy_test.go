@@ -110,6 +110,57 @@ func TestDoubledLettersOfTheWordItself(t *testing.T) {
 	}
 }
 
+func TestPhrases(t *testing.T) {
+	again := strings.TrimSpace(strings.Repeat("lagi ", maxPhrase))
+	taxonomy := compile(t, Spec{Categories: []Category{
+		{Name: "four", Keywords: []string{"tempat pembuangan sampah liar"}},
+		{Name: "within", Keywords: []string{"pembuangan sampah resmi"}},
+		{Name: "longest", Keywords: []string{again}},
+	}})
+	for text, want := range map[string]string{
+		"ada tempat pembuangan sampah liar":                               "four",
+		"tempat pembuangan sampah resmi":                                  "within",
+		"tempat tempat pembuangan sampah liar":                            "four",
+		"tempat pembuangan sampah":                                        "uncategorized",
+		"tempat pembuangan " + strings.Repeat("xyz", 40) + " sampah liar": "uncategorized",
+		again:                              "longest",
+		again + " " + again + " lagi":      "longest",
+		strings.TrimPrefix(again, "lagi "): "uncategorized",
+	} {
+		if got := taxonomy.Classify(Input{Text: text}).Category; got != want {
+			t.Errorf("%q: got %s, want %s", text, got, want)
+		}
+	}
+}
+
+func TestOnlyVowelsAreLeftOutAndOnlyOfWhatCannotBePronounced(t *testing.T) {
+	taxonomy := compile(t, Spec{Categories: []Category{{Name: "known", Keywords: []string{"banjir", "antrian", "jalanan", "sekrup", "kontes", "belok"}}}})
+	for text, known := range map[string]bool{
+		"bnjr": true, "bnjir": true, "bnjor": false, "bnjira": false,
+		"antrn": true, "ntrian": false, // the first letter stays
+		"jlnan": true, "jalnan": false, "skrup": false, "konts": false, "blok": false,
+	} {
+		if got := taxonomy.Classify(Input{Text: text}).Category == "known"; got != known {
+			t.Errorf("%s: got %v", text, got)
+		}
+	}
+}
+
+func TestTheFallbackIsTheSpecifications(t *testing.T) {
+	spec := depok()
+	spec.Fallback = Fallback{Category: "other", Department: "desk", Priority: "later"}
+	if diff := cmp.Diff(complaint.Dimensions{Category: "other", Department: "desk", Priority: "later"}, compile(t, spec).Classify(Input{Text: "halo"})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestASourceValueWinsOverALabelOfItsName(t *testing.T) {
+	taxonomy := compile(t, Spec{Categories: []Category{{Name: "road", SourceValues: []string{"Jalan"}}, {Name: "jalan", Keywords: []string{"jalan"}}}})
+	if got := taxonomy.Classify(Input{Attributes: map[string]string{"category": "jalan"}}).Category; got != "road" {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestVowelsLeftOutOfSeveralWordsMeanNone(t *testing.T) {
 	taxonomy := compile(t, Spec{Categories: []Category{
 		{Name: "dry", Keywords: []string{"kering"}}, {Name: "coral", Keywords: []string{"karang"}},
@@ -146,6 +197,10 @@ func TestDimensions(t *testing.T) {
 			Input{Text: "sampah", Attributes: map[string]string{"category": "drainase   gorong gorong"}}, complaint.Dimensions{Category: "flood", Department: "dpupr", Priority: "high"}},
 		"the source may use the label": {
 			Input{Text: "sampah", Attributes: map[string]string{"category": "Tree"}}, complaint.Dimensions{Category: "tree", Department: "dlhk", Priority: "normal"}},
+		"also that of a department and of a priority": {
+			Input{Text: "banjir", Attributes: map[string]string{"department": "DLHK", "priority": "LOW"}}, complaint.Dimensions{Category: "flood", Department: "dlhk", Priority: "low"}},
+		"or those of the fallback": {
+			Input{Text: "banjir", Attributes: map[string]string{"department": "Unassigned", "priority": "Normal"}}, complaint.Dimensions{Category: "flood", Department: "unassigned", Priority: "normal"}},
 		"a source value nobody declared does not become a label": {
 			Input{Text: "sampah", Attributes: map[string]string{"category": "Lain-lain", "department": "Bappeda", "priority": "P9"}}, complaint.Dimensions{Category: "garbage", Department: "dlhk", Priority: "normal"}},
 		"the source's department wins over the category's": {
@@ -220,6 +275,14 @@ func TestFaults(t *testing.T) {
 			"fallback.priority: must have lower-case letters, digits and '-' only, and no '-' at either end, as it becomes a label value",
 			"categories[0].name: must have lower-case letters, digits and '-' only, and no '-' at either end, as it becomes a label value",
 			"categories[0].keywords[0]: has neither a letter nor a digit"}},
+		"labels of every kind": {Spec{Categories: []Category{{Name: "a", Keywords: []string{"x1"}, Priority: "P1"}}, Priorities: []Priority{{Name: "p_1", Keywords: []string{"x1"}}},
+			Fallback: Fallback{Category: "lain lain", Department: "-"}}, []string{
+			"fallback.category: must have lower-case letters, digits and '-' only, and no '-' at either end, as it becomes a label value",
+			"fallback.department: must have lower-case letters, digits and '-' only, and no '-' at either end, as it becomes a label value",
+			"categories[0].priority: must have lower-case letters, digits and '-' only, and no '-' at either end, as it becomes a label value",
+			"priorities[0].name: must have lower-case letters, digits and '-' only, and no '-' at either end, as it becomes a label value"}},
+		"source values without a letter": {Spec{Categories: []Category{{Name: "a", SourceValues: []string{"-"}}}, Departments: []Department{{Name: "d", SourceValues: []string{"!"}}}},
+			[]string{"departments[0].sourceValues[0]: has neither a letter nor a digit", "categories[0].sourceValues[0]: has neither a letter nor a digit"}},
 		"a department that is no label": {Spec{Categories: ok, Departments: []Department{{Name: "PUPR"}, {Name: "x"}, {Name: "x"}}}, []string{
 			"departments[0].name: must have lower-case letters, digits and '-' only, and no '-' at either end, as it becomes a label value",
 			`departments[2].name: "x" stands here a second time`}},

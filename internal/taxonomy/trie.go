@@ -22,7 +22,6 @@ type trie struct {
 	// first are the nodes of the first words, by the word's number; rest those further on.
 	first []int
 	rest  map[edge]int
-	depth int
 }
 
 type edge struct{ node, word int }
@@ -38,7 +37,6 @@ func (t *trie) add(ids []int, r ranks) {
 		node = t.child(node, id)
 	}
 	t.nodes[node].merge(r)
-	t.depth = max(t.depth, len(ids))
 }
 
 func (t *trie) child(node, word int) int {
@@ -105,10 +103,9 @@ func (t *trie) step(within []int, n, word int, best *ranks) int {
 	}
 	if next := t.first[word]; next != 0 {
 		best.merge(t.nodes[next])
-		if kept < len(within) {
-			within[kept] = next
-			kept++
-		}
+		// There is room: no two phrases began at the same place, so that each has come to another length.
+		within[kept] = next
+		kept++
 	}
 	return kept
 }
