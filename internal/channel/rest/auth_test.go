@@ -264,3 +264,35 @@ func TestCertificatesOfOnesOwn(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestAKeyInALinkIsNotStored has a source whose links repeat the query that it was asked with, as many frameworks do.
+func TestAKeyInALinkIsNotStored(t *testing.T) {
+	spec := plainSpec()
+	spec.Auth = &v1alpha1.HTTPAuth{Type: "APIKey", APIKey: &v1alpha1.APIKeyAuth{QueryParameter: "api_key", KeySecretRef: key("key")}}
+	spec.Pagination = &v1alpha1.Pagination{Type: "Link"}
+	fails := true
+	r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch query := r.URL.Query(); {
+		case query.Get("api_key") != "kunci":
+			w.WriteHeader(http.StatusUnauthorized)
+		case query.Get("page") == "":
+			query.Set("page", "2")
+			write(w, map[string]any{"data": []any{map[string]any{"id": "A"}}, "next": "/items?" + query.Encode()})
+		case fails:
+			w.WriteHeader(http.StatusBadGateway)
+		default:
+			write(w, map[string]any{"data": []any{map[string]any{"id": "B"}}})
+		}
+	}), spec)
+	if err := r.poll(); reasonOf(t, err) != ledgerapi.ReasonServerError {
+		t.Fatalf("got %v", err)
+	}
+	if cursor := string(r.ledger.Cursor()); !strings.Contains(cursor, "page=2") || strings.Contains(cursor, "kunci") {
+		t.Errorf("the position is %s", cursor)
+	}
+	fails = false
+	r.mustPoll()
+	if got := r.ledger.IDs(); len(got) != 2 {
+		t.Errorf("got %v", got)
+	}
+}

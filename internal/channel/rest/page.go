@@ -94,6 +94,11 @@ func (p *plan) follow(from *url.URL, link string) (position, bool, error) {
 		return position{}, false, invalid("the link to the next page leads to another host, which is not followed")
 	}
 	to.Fragment = ""
+	if query := to.Query(); p.secret != "" && query.Has(p.secret) {
+		// Many repeat the whole query of the request. The position is stored, and the key is added to each request anyway.
+		query.Del(p.secret)
+		to.RawQuery = query.Encode()
+	}
 	return position{Token: to.String()}, false, nil
 }
 

@@ -24,6 +24,8 @@ type plan struct {
 	pagination     v1alpha1.Pagination
 	next           *expr.Program
 	mapping        *mapping.Mapping
+	// secret is the query parameter that holds a key; "" is none.
+	secret string
 	// tracked says that items tell when they changed last.
 	tracked bool
 	// fingerprint changes with whatever decides what is read and how it is understood.
@@ -79,6 +81,9 @@ func (t *Type) compile(spec *v1alpha1.RESTSource, options mapping.Options) (*pla
 	}
 	if err := httpauth.Validate(t.response, spec.Auth); err != nil {
 		errs = append(errs, field.Within("auth", err))
+	}
+	if spec.Auth != nil && spec.Auth.APIKey != nil {
+		p.secret = spec.Auth.APIKey.QueryParameter
 	}
 	if p.mapping, err = t.mapping.Compile(&spec.Mapping, options); err != nil {
 		errs = append(errs, field.Within("mapping", err))
