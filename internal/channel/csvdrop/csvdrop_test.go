@@ -361,6 +361,9 @@ func TestQuarantine(t *testing.T) {
 	if err != nil || len(names) != 1 || !strings.HasPrefix(filepath.Base(names[0]), "cad.csv.") || !strings.HasSuffix(names[0], ".rejected.csv") {
 		t.Fatalf("the quarantine has %q (%v)", names, err)
 	}
+	if info, err := os.Stat(names[0]); err != nil || info.Mode().Perm()&0o027 != 0 {
+		t.Errorf("others may do with it what %v lets them (%v)", info.Mode(), err)
+	}
 	raw, err := os.ReadFile(names[0])
 	if err != nil {
 		t.Fatal(err)

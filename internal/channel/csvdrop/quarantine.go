@@ -39,7 +39,8 @@ func (r *reading) write() (err error) {
 	name := r.file.name + "." + hex.EncodeToString(r.file.content[:4]) + ".rejected.csv"
 	// A name that begins with a dot is read by nobody, should both directories be one.
 	temporary := "." + name
-	f, err := root.Create(temporary)
+	// What citizens said is for those who may read the directory's other files, and not for everybody on the volume.
+	f, err := root.OpenFile(temporary, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o640)
 	if err != nil {
 		return fmt.Errorf("creating a file in the quarantine: %w", err)
 	}
