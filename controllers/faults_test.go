@@ -202,6 +202,9 @@ func TestTheKeysOfALedgerAreNoCredentials(t *testing.T) {
 			t.Errorf("the condition says %q", message)
 		}
 	}
+	// A key that was restored has no label that tells what it is.
+	apply(t, namespace, secretManifest("old-ledger-pseudonym", map[string]string{"key": "restored"})+"\n---\n"+portalManifest("finder", "old-ledger-pseudonym", "key", ""))
+	channelHas(t, namespace, "finder", v1alpha1.ConditionAccepted, no, v1alpha1.ReasonInvalidSpec)
 	apply(t, namespace, `
 apiVersion: tanggap.dev/v1alpha1
 kind: ComplaintLedger

@@ -92,7 +92,14 @@ func LedgerTrust(ledger string) string { return Ledger(ledger) + "-ca" }
 func LedgerServing(ledger string) string { return Ledger(ledger) + "-tls" }
 
 // LedgerPseudonym is the Secret with the key of the reporters' pseudonyms.
-func LedgerPseudonym(ledger string) string { return Ledger(ledger) + "-pseudonym" }
+func LedgerPseudonym(ledger string) string { return Ledger(ledger) + pseudonymSuffix }
+
+const pseudonymSuffix = "-pseudonym"
+
+// IsLedgerPseudonym says that LedgerPseudonym could have given the name.
+func IsLedgerPseudonym(name string) bool {
+	return strings.HasSuffix(name, ledgerSuffix+pseudonymSuffix)
+}
 
 // LedgerPolicy is the ConfigMap with the policy that the ledger took over last.
 func LedgerPolicy(ledger string) string { return Ledger(ledger) + "-policy" }
