@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/client"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 )
@@ -90,7 +91,7 @@ func listCases(ctx context.Context, api *client.Client, query client.CasesQuery,
 				}
 				continue
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.CaseID, c.Category, c.Department, c.Priority, shortTime(c.ReceivedAt), shortTime(c.DueAt), caseState(c))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", complaint.Shown(c.CaseID), c.Category, c.Department, c.Priority, shortTime(c.ReceivedAt), shortTime(c.DueAt), caseState(c))
 		}
 		if query.After = page.Next; query.After == "" {
 			return table.Flush()

@@ -195,6 +195,22 @@ func TestTheDeskListsAndAnswers(t *testing.T) {
 	}
 }
 
+// TestNoIdentifierIsObeyedByATerminal lists a case whose identifier, which the sender of a complaint may choose, is made to
+// clear the screen and to look like another case.
+func TestNoIdentifierIsObeyedByATerminal(t *testing.T) {
+	d := newDesk(t)
+	_, err := d.worker.Append(t.Context(), "wa", ledgerapi.AppendRequest{Events: []complaint.Event{{
+		CaseID: "\x1b[2J\nwa-2\u202e", ID: "message/2", Kind: complaint.KindReceived, Actor: complaint.ActorCitizen, OccurredAt: time.Now(),
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := d.run("", "cases", "--channel", "wa")
+	if err != nil || strings.ContainsAny(list, "\x1b\u202e") || strings.Count(list, "\n") != 3 || !strings.Contains(list, `"\x1b[2J\nwa-2\u202e"`) {
+		t.Errorf("the desk reads %q, %v", list, err)
+	}
+}
+
 // TestTheDeskComesByAForwardedPort has a ledger listen at the address of its pod alone, as the operator has it do: what is
 // forwarded by kubectl comes out at the pod's loopback interface.
 func TestTheDeskComesByAForwardedPort(t *testing.T) {

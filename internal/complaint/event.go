@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -304,6 +306,15 @@ func Sort(events []Event) []Event {
 		seen[e.ID] = struct{}{}
 		return false
 	})
+}
+
+// Shown is an identifier as a person may be shown it: quoted where it holds what a terminal would obey or a line end with,
+// as some are given by whoever sends a complaint.
+func Shown(id string) string {
+	if strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(id)
+	}
+	return id
 }
 
 // CaseKey names a case within a ledger.

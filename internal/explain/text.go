@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/sla"
 )
 
@@ -42,7 +43,7 @@ func (p *printer) line(indent int, format string, args ...any) {
 }
 
 func (p *printer) print() {
-	p.line(0, "%s %s: %s", p.Channel, p.CaseID, p.headline())
+	p.line(0, "%s %s: %s", p.Channel, complaint.Shown(p.CaseID), p.headline())
 	p.line(2, "at %s, %s", p.at.Format("Mon 2 Jan 2006 15:04"), p.zone())
 	p.line(2, "category %s, department %s, priority %s", p.Category, p.Department, p.Priority)
 	if name := p.Rules.Channel.SLA; name != "" {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/store"
 )
 
@@ -123,7 +124,7 @@ func (v *verification) cases(ctx context.Context, progress func(int)) error {
 }
 
 func (v *verification) one(row *store.Case, events []store.Event) error {
-	name := fmt.Sprintf("case %s/%s", row.Channel, row.CaseID)
+	name := fmt.Sprintf("case %s/%s", row.Channel, complaint.Shown(row.CaseID))
 	state := v.readable(row, name)
 	if state == nil {
 		return nil
