@@ -72,8 +72,10 @@ func TestCompile(t *testing.T) {
 	if diff := cmp.Diff([]string{"call", "dsw", "mayor", "wa"}, p.Channels()); diff != "" {
 		t.Errorf("channels (-want +got):\n%s", diff)
 	}
-	if p.Revision != document().Digest() {
-		t.Errorf("revision %q", p.Revision)
+	for _, compiled := range []*policy.Policy{p, compile(t, document())} { // sealed or not
+		if compiled.Revision != document().Digest() {
+			t.Errorf("revision %q", compiled.Revision)
+		}
 	}
 	if p.Channel("fax") != nil {
 		t.Error("a channel that is not named has rules")
@@ -87,6 +89,10 @@ func TestCompile(t *testing.T) {
 	}
 	if p.LinkingWindow != 48*time.Hour {
 		t.Errorf("cases are linked within %v; want 48h", p.LinkingWindow)
+	}
+	idle := compile(t, policy.Document{Retention: policy.Retention{Content: "720h", Idle: "8784h0m0.0000005s"}})
+	if want := (policy.CompiledRetention{Content: 720 * time.Hour, Idle: 8784 * time.Hour}); idle.Retention != want {
+		t.Errorf("got %+v, want %+v", idle.Retention, want)
 	}
 	forEver := compile(t, policy.Document{Retention: policy.Retention{StoreHandles: true}})
 	if diff := cmp.Diff(policy.CompiledRetention{Content: -1, Handles: -1, Idle: -1, StoreHandles: true}, forEver.Retention); diff != "" {
@@ -106,6 +112,27 @@ func TestAChannelsCalendarWinsOverTheSLAs(t *testing.T) {
 		if len(judged.Clocks) != 1 || !judged.Clocks[0].DueAt.Equal(at(want)) {
 			t.Errorf("%s: got %+v, want due at %s", channel, judged.Clocks, want)
 		}
+		if closing, ok := rules.Calendar.LastClosing(rules.Calendar.Date(at(want))); !ok || closing.Hour() != map[string]int{"dsw": 9, "wa": 13}[channel] {
+			t.Errorf("%s: the calendar closes at %s", channel, closing)
+		}
+	}
+	if p.Channel("call").Calendar != nil {
+		t.Error("a channel without a calendar has one")
+	}
+}
+
+func TestWhatTheRulesOfAnSLAAreAsked(t *testing.T) {
+	rules := compile(t, document()).Channel("dsw")
+	events := []complaint.Event{
+		{ID: "1", Kind: complaint.KindReceived, Actor: complaint.ActorCitizen, OccurredAt: at("2026-11-02T14:00:00+07:00"), Text: "banjir", Attributes: map[string]string{"rt": "5", "vip": "no"}},
+		{ID: "2", Kind: complaint.KindEdited, Actor: complaint.ActorOfficial, OccurredAt: at("2026-11-02T15:00:00+07:00"), Attributes: map[string]string{"vip": "yes"}},
+	}
+	want := sla.Subject{
+		Channel: "dsw", Official: true, Attributes: map[string]string{"rt": "5", "vip": "yes"},
+		Dimensions: complaint.Dimensions{Category: "flood", Department: "unassigned", Priority: "normal"},
+	}
+	if diff := cmp.Diff(want, rules.Input(events, at("2026-11-02T16:00:00+07:00"), time.Time{}).Subject); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
@@ -153,6 +180,10 @@ func TestFaults(t *testing.T) {
 			d.Channels["dsw2"] = d.Channels["dsw"]
 			delete(d.Calendars, "office")
 		}, []string{`slas.city.calendarRef.name: there is no WorkCalendar "office"`}},
+		"an SLA's calendar that is missing, where every channel brings its own": {func(d *policy.Document) {
+			delete(d.Calendars, "office")
+			delete(d.Channels, "dsw")
+		}, nil},
 		"an SLA in working time without a calendar": {func(d *policy.Document) {
 			d.SLAs["emergency"] = promise(sla.Target{WorkingTime: "1h"}, "")
 		}, []string{`slas.emergency.rules[0].clocks[0].target.workingTime`}},

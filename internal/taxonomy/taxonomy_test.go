@@ -146,6 +146,13 @@ func TestOnlyVowelsAreLeftOutAndOnlyOfWhatCannotBePronounced(t *testing.T) {
 	}
 }
 
+func TestAPhraseInOneWordNeedsAllOfItsWords(t *testing.T) {
+	taxonomy := compile(t, Spec{Categories: []Category{{Name: "across", Keywords: []string{"lintas"}}}})
+	if got := taxonomy.Classify(Input{Text: "lalin padat"}).Category; got != "uncategorized" {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestTheFallbackIsTheSpecifications(t *testing.T) {
 	spec := depok()
 	spec.Fallback = Fallback{Category: "other", Department: "desk", Priority: "later"}
