@@ -17,26 +17,42 @@ type channelState struct {
 	reported reported
 }
 
-// reported is kept in the row's Report.
+// reported is kept in the row's Report. State, Reason and Message are what the lives that are heard of come to.
 type reported struct {
 	At            time.Time             `json:"at"`
 	State         ledgerapi.SourceState `json:"state,omitempty"`
 	Reason        ledgerapi.Reason      `json:"reason,omitempty"`
 	Message       string                `json:"message,omitempty"`
 	LastSuccessAt *time.Time            `json:"lastSuccessAt,omitempty"`
-	// Instances are the latest counters of each life of a worker, to tell their growth.
+	// Instances are the latest words of each life of a worker, and its counters, to tell their growth.
 	Instances map[string]instance `json:"instances,omitempty"`
 }
 
+// instance is one life of a worker. What it said of the source is kept while it is heard of.
 type instance struct {
-	At       time.Time                  `json:"at"`
-	Rejected int64                      `json:"rejected,omitempty"`
-	Skipped  int64                      `json:"skipped,omitempty"`
-	Errors   map[ledgerapi.Reason]int64 `json:"errors,omitempty"`
+	At            time.Time                  `json:"at"`
+	State         ledgerapi.SourceState      `json:"state,omitempty"`
+	Reason        ledgerapi.Reason           `json:"reason,omitempty"`
+	Message       string                     `json:"message,omitempty"`
+	LastSuccessAt *time.Time                 `json:"lastSuccessAt,omitempty"`
+	Left          bool                       `json:"left,omitempty"`
+	Rejected      int64                      `json:"rejected,omitempty"`
+	Skipped       int64                      `json:"skipped,omitempty"`
+	Errors        map[ledgerapi.Reason]int64 `json:"errors,omitempty"`
 }
 
-// maxInstances bounds how many lives of workers are remembered; a channel has a few replicas.
-const maxInstances = 16
+const (
+	// heardFor is how long what a life said counts; workers report every ten seconds.
+	heardFor = 30 * time.Second
+	// provenFor is how long a success of one life outweighs that another one finds the source at fault: of a public
+	// address it may have met nothing but junk.
+	provenFor = 10 * time.Minute
+	// maxInstances bounds how many lives are remembered. Beyond it go those that have been silent for silentFor, for
+	// what comes back and is not remembered is counted twice; beyond mostInstances any.
+	maxInstances  = 16
+	silentFor     = 15 * time.Minute
+	mostInstances = 256
+)
 
 // maxMessageBytes bounds a report's message.
 const maxMessageBytes = 1024
@@ -75,12 +91,16 @@ func (c *channelState) report(said *ledgerapi.Report, at time.Time, figures tall
 
 	instances := make(map[string]instance, len(r.Instances)+1)
 	maps.Copy(instances, r.Instances)
-	if !known && len(instances) >= maxInstances {
-		delete(instances, longestSilent(instances))
+	if !known {
+		makeRoom(instances, at)
 	}
-	instances[said.Instance] = instance{At: at, Rejected: said.Rejected, Skipped: said.Skipped, Errors: counters}
+	instances[said.Instance] = instance{
+		At: at, State: said.State, Reason: said.Reason, Message: cut(said.Message, maxMessageBytes), LastSuccessAt: notAfter(said.LastSuccessAt, at), Left: said.Leaving,
+		Rejected: said.Rejected, Skipped: said.Skipped, Errors: counters,
+	}
+	says := sumUp(instances, at)
 	*r = reported{
-		At: at, State: said.State, Reason: said.Reason, Message: cut(said.Message, maxMessageBytes),
+		At: at, State: says.State, Reason: says.Reason, Message: says.Message,
 		LastSuccessAt: latest(r.LastSuccessAt, notAfter(said.LastSuccessAt, at)), Instances: instances,
 	}
 	encoded, err := json.Marshal(r)
@@ -89,6 +109,53 @@ func (c *channelState) report(said *ledgerapi.Report, at time.Time, figures tall
 	}
 	c.row.Report = encoded
 	return nil
+}
+
+// makeRoom forgets lives that have been silent for long, so that there is room for one more.
+func makeRoom(instances map[string]instance, at time.Time) {
+	for len(instances) >= maxInstances {
+		name := longestSilent(instances)
+		if at.Sub(instances[name].At) < silentFor && len(instances) < mostInstances {
+			return
+		}
+		delete(instances, name)
+	}
+}
+
+// sumUp is what the lives that are heard of come to, whichever of them spoke last: of several workers that take deliveries
+// side by side each knows its own alone. It forgets what the others said.
+func sumUp(instances map[string]instance, at time.Time) (says instance) {
+	best := -1
+	for _, name := range slices.Sorted(maps.Keys(instances)) {
+		i := instances[name]
+		if at.Sub(i.At) > heardFor || i.State == "" { // the version before kept no state
+			i.State, i.Reason, i.Message, i.LastSuccessAt, i.Left = "", "", "", nil, false
+			instances[name] = i
+			continue
+		}
+		if weight := i.weight(at); weight > best {
+			best, says = weight, i
+		}
+	}
+	return says
+}
+
+// weight tells whose word counts: a success, a fault, a source that was well once, nothing at all, and any by who has left.
+func (i *instance) weight(at time.Time) int {
+	if i.Left {
+		return 0
+	}
+	switch i.State {
+	case ledgerapi.SourceConnected:
+		if i.LastSuccessAt != nil && at.Sub(*i.LastSuccessAt) < provenFor {
+			return 4
+		}
+		return 2
+	case ledgerapi.SourceDisconnected:
+		return 3
+	case ledgerapi.SourceUnknown:
+	}
+	return 1
 }
 
 func longestSilent(instances map[string]instance) (name string) {

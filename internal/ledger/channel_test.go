@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -63,11 +64,102 @@ func TestReportsAddTheGrowthOfEachInstance(t *testing.T) {
 	if c.State != ledgerapi.SourceDisconnected || c.Reason != ledgerapi.ReasonUnauthorized || c.ReportedAt == nil {
 		t.Errorf("The channel is %+v", c)
 	}
-	for i := range 40 {
-		report(string(rune('A'+i)), 1, 0)
+}
+
+// TestManyWorkersAreEachCountedOnce has as many replicas as a channel may have, and then lives that come and go.
+func TestManyWorkersAreEachCountedOnce(t *testing.T) {
+	const replicas = 32
+	f := testFixture(t)
+	report := func(instance int) {
+		t.Helper()
+		err := f.ledger.Report(t.Context(), "dsw", ledgerapi.Report{
+			Instance: fmt.Sprint(instance), State: ledgerapi.SourceConnected, Reason: ledgerapi.ReasonConnected, Rejected: 1,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
-	if n := len(f.ledger.channels["dsw"].reported.Instances); n > maxInstances {
-		t.Errorf("%d instances are remembered; want at most %d", n, maxInstances)
+	for range 3 {
+		for i := range replicas {
+			report(i)
+		}
+		f.clock.move(10 * time.Second)
+	}
+	if got := f.summary().Channels["dsw"].Rejected; got != replicas {
+		t.Errorf("%d are rejected, want one of each of %d workers", got, replicas)
+	}
+	remembered := func() int { return len(f.ledger.channels["dsw"].reported.Instances) }
+	f.clock.move(silentFor)
+	report(replicas)
+	if n := remembered(); n > maxInstances {
+		t.Errorf("%d lives are remembered once most are silent, want at most %d", n, maxInstances)
+	}
+	for i := range mostInstances + 10 {
+		report(replicas + i)
+	}
+	if n := remembered(); n > mostInstances {
+		t.Errorf("%d lives are remembered, want at most %d", n, mostInstances)
+	}
+}
+
+// TestSeveralWorkersAreSummedUp has two replicas report in turn: what is shown must not change with whose turn it is.
+func TestSeveralWorkersAreSummedUp(t *testing.T) {
+	type says struct {
+		state   ledgerapi.SourceState
+		reason  ledgerapi.Reason
+		success time.Duration // ago; 0 is never
+		leaving bool
+	}
+	well := func(ago time.Duration) says {
+		return says{state: ledgerapi.SourceConnected, reason: ledgerapi.ReasonConnected, success: ago}
+	}
+	left := says{state: ledgerapi.SourceConnected, reason: ledgerapi.ReasonConnected, success: time.Minute, leaving: true}
+	nothing := says{state: ledgerapi.SourceUnknown, reason: ledgerapi.ReasonWaitingForFirst}
+	junk := says{state: ledgerapi.SourceDisconnected, reason: ledgerapi.ReasonSignatureInvalid}
+	broken := says{state: ledgerapi.SourceDisconnected, reason: ledgerapi.ReasonUnreachable}
+	for name, tt := range map[string]struct {
+		one, other says
+		want       ledgerapi.Reason
+	}{
+		"nobody has delivered to one of them":              {well(time.Hour), nothing, ledgerapi.ReasonConnected},
+		"nobody has delivered to either":                   {nothing, nothing, ledgerapi.ReasonWaitingForFirst},
+		"one got junk while the other works":               {junk, well(time.Minute), ledgerapi.ReasonConnected},
+		"one got junk and the other nothing for long":      {junk, well(time.Hour), ledgerapi.ReasonSignatureInvalid},
+		"one got junk and the other nothing at all":        {junk, nothing, ledgerapi.ReasonSignatureInvalid},
+		"both are at fault, the first by name tells of it": {junk, broken, ledgerapi.ReasonSignatureInvalid},
+		"one has left and the other is at fault":           {left, broken, ledgerapi.ReasonUnreachable},
+		"one has left and nobody came to the other yet":    {left, nothing, ledgerapi.ReasonWaitingForFirst},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := testFixture(t)
+			report := func(instance string, s says) {
+				t.Helper()
+				r := ledgerapi.Report{Instance: instance, State: s.state, Reason: s.reason, Leaving: s.leaving}
+				if s.success != 0 {
+					r.LastSuccessAt = new(f.clock.now().Add(-s.success))
+				}
+				if err := f.ledger.Report(t.Context(), "dsw", r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			report("a", tt.one)
+			for i := range 4 {
+				f.clock.move(5 * time.Second)
+				if i%2 == 0 {
+					report("b", tt.other)
+				} else {
+					report("a", tt.one)
+				}
+				if got := f.summary().Channels["dsw"]; got.Reason != tt.want {
+					t.Errorf("After report %d the source is %s, %s; want %s", i, got.State, got.Reason, tt.want)
+				}
+			}
+			f.clock.move(heardFor + time.Second)
+			report("b", tt.other)
+			if got := f.summary().Channels["dsw"]; got.Reason != tt.other.reason {
+				t.Errorf("Once the other is silent the source is %s, want %s", got.Reason, tt.other.reason)
+			}
+		})
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 func (r *runner) report(ctx context.Context) {
 	delivered := true
 	for ctx.Err() == nil {
-		err := r.reportOnce(ctx)
+		err := r.reportOnce(ctx, false)
 		if (err == nil) != delivered && ctx.Err() == nil {
 			delivered = err == nil
 			if delivered {
@@ -37,11 +37,13 @@ func (r *runner) report(ctx context.Context) {
 	}
 }
 
-// reportOnce sends one report.
-func (r *runner) reportOnce(ctx context.Context) error {
+// reportOnce sends one report; leaving says that it is the last.
+func (r *runner) reportOnce(ctx context.Context, leaving bool) error {
 	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
 	defer cancel()
-	return r.ledger.Report(ctx, r.channel, r.tracker.report(r.instance))
+	report := r.tracker.report(r.instance)
+	report.Leaving = leaving
+	return r.ledger.Report(ctx, r.channel, report)
 }
 
 // pause waits until the next report is due; false when ctx has ended.

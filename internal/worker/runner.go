@@ -193,7 +193,7 @@ func (r *runner) newPollSink() *pollSink {
 func (r *runner) farewell(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewellTimeout)
 	defer cancel()
-	if err := r.reportOnce(ctx); err != nil {
+	if err := r.reportOnce(ctx, true); err != nil {
 		r.logger.Info("Could not send the last report", "message", ledgerError(err).Message)
 	}
 }

@@ -158,6 +158,8 @@ type Report struct {
 	Rejected int64            `json:"rejected,omitempty"`
 	Skipped  int64            `json:"skipped,omitempty"`
 	Errors   map[Reason]int64 `json:"errors,omitempty"`
+	// Leaving says that it is the last report of a worker that stops: what any other says of the source counts more.
+	Leaving bool `json:"leaving,omitempty"`
 }
 
 // Case is one complaint as a list shows it; no text and no identity.

@@ -42,7 +42,7 @@ func bodies() map[string]any {
 		"channel-state":   ChannelState{Cursor: json.RawMessage(`{"page":2}`), CursorGeneration: 8, ObservedThrough: &noon},
 		"report": Report{
 			Instance: "a1", State: SourceDisconnected, Reason: ReasonTimeout, Message: "The portal did not answer.",
-			LastSuccessAt: &morning, ObservedThrough: &noon, Rejected: 1, Skipped: 2, Errors: errors,
+			LastSuccessAt: &morning, ObservedThrough: &noon, Rejected: 1, Skipped: 2, Errors: errors, Leaving: true,
 		},
 		"case-list": CaseList{Next: "dsw/C1", Cases: []Case{{
 			CaseKey: complaint.CaseKey{Channel: "dsw", CaseID: "C1"}, Dimensions: flooded, ReceivedAt: &morning, AnsweredAt: &noon, WaitingSince: &noon,
