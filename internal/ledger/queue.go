@@ -47,6 +47,8 @@ const (
 	maxQueueBytes = 64 << 20
 	// maxLaneBytes is one channel's share, so that a flooding channel cannot fill the queue alone.
 	maxLaneBytes = 16 << 20
+	// smallBytes are always taken of a channel of which nothing waits, so that neither can several together.
+	smallBytes = 256 << 10
 	// requestBytes is what a request weighs besides its events.
 	requestBytes = 512
 	// maxCommitEvents is where a transaction takes no further request.
@@ -90,7 +92,8 @@ func (q *queue) put(r *request) error {
 			l = &lane{}
 		}
 		// A request alone is always taken: its size was bounded before.
-		if q.bytes > 0 && q.bytes+r.bytes > maxQueueBytes || l.bytes > 0 && l.bytes+r.bytes > maxLaneBytes {
+		full := q.bytes > 0 && q.bytes+r.bytes > maxQueueBytes && (l.bytes > 0 || r.bytes > smallBytes)
+		if full || l.bytes > 0 && l.bytes+r.bytes > maxLaneBytes {
 			return &RefusalError{Reason: Unavailable, Message: "the ledger has more to store than it can hold, try again", RetryAfter: retryAfter}
 		}
 		if len(l.waiting) == 0 {

@@ -76,8 +76,15 @@ func TestTheQueueIsBoundedAsAWholeAndForEachChannel(t *testing.T) {
 	for _, channel := range []string{"a", "b", "c", "d"} {
 		fill(channel, 1<<20)
 	}
+	fill("e", 1<<10)
 	if q.bytes > maxQueueBytes {
 		t.Errorf("%d bytes wait; want at most %d", q.bytes, maxQueueBytes)
+	}
+	if err := q.put(&request{channel: "portal", bytes: 1 << 10}); err != nil {
+		t.Errorf("A channel that asks for little was refused because others flood: %v", err)
+	}
+	if err := q.put(&request{channel: "portal", bytes: 1 << 10}); err == nil {
+		t.Error("A channel has more wait in a full queue")
 	}
 	for len(q.turn) > 0 {
 		taken(q)
