@@ -22,15 +22,20 @@ import (
 
 const (
 	// validFor is how long a token that was found valid is not asked about again, and so how long a
-	// revoked one still works.
+	// revoked one still works while the API server answers.
 	validFor = time.Minute
-	// invalidFor keeps an invalid token from asking the API server with every try.
+	// invalidFor keeps an invalid token, and any while the API server does not answer, from asking it with every try.
 	invalidFor = 10 * time.Second
+	// outage is how long a token that was found valid stays so while the API server does not answer: an upgrade of a
+	// control plane takes minutes, in which complaints come in.
+	outage = 15 * time.Minute
 	// maxTokens bounds the cache.
 	maxTokens = 4096
 	// maxTokenBytes is far above what an API server issues.
 	maxTokenBytes = 16 << 10
 	timeout       = 10 * time.Second
+	// shortTimeout is for an answer that can be done without; deliveries wait for it.
+	shortTimeout = 2 * time.Second
 )
 
 // Reviewer implements server.TokenReviewer by TokenReviews and SubjectAccessReviews. It is safe for
@@ -47,10 +52,11 @@ type Reviewer struct {
 	cache map[[sha256.Size]byte]result
 }
 
-// result is what a token was found to be; the name of owner is "" for an invalid one.
+// result is what a token was found to be; the name of owner is "" for an invalid one. Once it has expired the API
+// server is asked again, and until it lapses it holds where there is no answer.
 type result struct {
-	owner   authentication.UserInfo
-	expires time.Time
+	owner           authentication.UserInfo
+	expires, lapses time.Time
 }
 
 // New is a reviewer of tokens for the audience, and of rights to channels of the namespace.
@@ -101,14 +107,23 @@ func (r *Reviewer) owner(ctx context.Context, token string) (authentication.User
 		return authentication.UserInfo{}, server.ErrUnauthenticated
 	}
 	key := sha256.Sum256([]byte(token))
-	if found, ok := r.cached(key); ok {
-		return found.answer()
+	known, ok := r.cached(key)
+	if ok {
+		return known.answer()
 	}
 	asked, err, _ := r.flights.Do(string(key[:]), func() (any, error) {
+		holds, limit := r.now().Before(known.lapses), timeout
+		if holds {
+			limit = shortTimeout
+		}
 		// Others wait for this answer: it must not end with who asked first.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 		defer cancel()
 		found, err := r.ask(ctx, token)
+		if err != nil && holds {
+			found, err = known, nil
+			found.expires = r.now().Add(invalidFor)
+		}
 		if err == nil {
 			r.remember(key, found)
 		}
@@ -139,7 +154,8 @@ func (r *Reviewer) ask(ctx context.Context, token string) (result, error) {
 	if !status.Authenticated || !slices.Contains(status.Audiences, r.audience) || status.User.Username == "" {
 		return result{expires: r.now().Add(invalidFor)}, nil
 	}
-	return result{owner: status.User, expires: r.now().Add(validFor)}, nil
+	now := r.now()
+	return result{owner: status.User, expires: now.Add(validFor), lapses: now.Add(outage)}, nil
 }
 
 func (r *Reviewer) cached(key [sha256.Size]byte) (result, bool) {

@@ -27,6 +27,8 @@ type apiServer struct {
 	rights map[string]bool
 	asked  atomic.Int64
 	away   atomic.Bool
+	// revoked has every token be invalid.
+	revoked atomic.Bool
 	// hold, if not nil, holds answers up.
 	hold chan struct{}
 }
@@ -50,7 +52,7 @@ func (a *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	user, audience, known := strings.Cut(review.Spec.Token, "@")
-	if known {
+	if known && !a.revoked.Load() {
 		review.Status.Authenticated = true
 		review.Status.User = authentication.UserInfo{Username: user, UID: "uid-of-" + user, Groups: []string{"desk"}}
 		if user == "" {
@@ -163,6 +165,44 @@ func TestAnAPIServerThatIsAwayIsNotTheTokensFault(t *testing.T) {
 	*now = now.Add(30 * time.Second)
 	if user, err := r.Review(t.Context(), "w@tanggap-ledger"); user != "w" {
 		t.Errorf("While a result is remembered the user is %q, error %v", user, err)
+	}
+}
+
+// TestWorkersGoOnWhileTheAPIServerIsAway has a control plane be upgraded: what is known of a token holds for that long,
+// and not any longer.
+func TestWorkersGoOnWhileTheAPIServerIsAway(t *testing.T) {
+	a := &apiServer{}
+	r, now := newReviewer(t, a)
+	review := func(token string) (string, error) { return r.Review(t.Context(), token) }
+	if user, err := review("w@tanggap-ledger"); user != "w" {
+		t.Fatalf("The user is %q, error %v", user, err)
+	}
+	a.away.Store(true)
+	asked := a.asked.Load()
+	*now = now.Add(validFor + time.Second)
+	for range 3 {
+		if user, err := review("w@tanggap-ledger"); user != "w" {
+			t.Errorf("A minute later the user is %q, error %v", user, err)
+		}
+	}
+	if n := a.asked.Load() - asked; n != 1 {
+		t.Errorf("An API server that is away was asked %d times by three requests; want once", n)
+	}
+	if _, err := review("other@tanggap-ledger"); err == nil {
+		t.Error("A token that was never seen is valid")
+	}
+	*now = now.Add(outage)
+	if _, err := review("w@tanggap-ledger"); err == nil || errors.Is(err, server.ErrUnauthenticated) {
+		t.Errorf("After a long outage the error is %v; want one that says nothing of the token", err)
+	}
+	a.away.Store(false)
+	if user, err := review("w@tanggap-ledger"); user != "w" {
+		t.Errorf("Once it is back the user is %q, error %v", user, err)
+	}
+	a.revoked.Store(true)
+	*now = now.Add(validFor)
+	if _, err := review("w@tanggap-ledger"); !errors.Is(err, server.ErrUnauthenticated) {
+		t.Errorf("A revoked token gives %v", err)
 	}
 }
 
