@@ -129,7 +129,7 @@ func simulate(ctx context.Context, name string, f simulateFlags, out io.Writer) 
 		f.url = "http://" + system.Addr().String()
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	server := standalone.New(kind, standalone.Setup{URL: f.url, DeliverTo: f.deliverTo, Directory: f.directory, Now: time.Now}, sourceTransport(), log)
+	server := standalone.New(kind, standalone.Setup{URL: f.url, DeliverTo: f.deliverTo, Directory: f.directory, Now: time.Now}, sourceTransport(sourceSilence), log)
 	server.Faults.Limit(f.requestsPerMinute)
 	if _, err := fmt.Fprintf(out, "# %s\n# The system is at %s, steps and faults at http://%s.\n%s",
 		kind.Short, f.url, admin.Addr(), server.Manifest(f.namespace, f.channel)); err != nil {

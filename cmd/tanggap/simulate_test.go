@@ -145,7 +145,7 @@ func (s *simulation) open(manifest, files string) {
 		if kind.Name() != c.Spec.Source.Type {
 			continue
 		}
-		settings := channeltest.Settings(c.Spec.Source, nil, sourceTransport(), credentials)
+		settings := channeltest.Settings(c.Spec.Source, nil, sourceTransport(sourceSilence), credentials)
 		settings.Now, settings.After, settings.FilesDir = time.Now, time.After, files
 		if s.source, err = kind.Open(settings); err != nil {
 			s.t.Fatal(err)

@@ -123,7 +123,7 @@ func runWorker(ctx context.Context, f workerFlags, out io.Writer) error {
 		Types:      types,
 		Credential: worker.Credentials{Dir: f.credentials}.Read,
 		Files:      f.files, Quarantines: f.quarantines,
-		Transport: sourceTransport(),
+		Transport: sourceTransport(sourceSilence),
 		Now:       time.Now, After: time.After, Random: rand.Float64,
 		Logger: log,
 	}
@@ -165,9 +165,13 @@ func serveWorker(ctx context.Context, f workerFlags, config worker.Config, optio
 	return err
 }
 
+// sourceSilence is how long a connection of HTTP/2 may be silent before the other side is asked whether it is there.
+const sourceSilence = 30 * time.Second
+
 // sourceTransport carries the requests to sources: through the proxy of the environment, trusting what
-// the system trusts.
-func sourceTransport() *http.Transport {
+// the system trusts. A connection that something on the way has forgotten is given up soon after it has been silent;
+// with HTTP/2 requests would otherwise be sent into it for a quarter of an hour, until TCP gives it up.
+func sourceTransport(silence time.Duration) *http.Transport {
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
@@ -176,5 +180,6 @@ func sourceTransport() *http.Transport {
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
+		HTTP2:                 &http.HTTP2Config{SendPingTimeout: silence, PingTimeout: silence / 2},
 	}
 }

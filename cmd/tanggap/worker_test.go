@@ -2,11 +2,17 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"io"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -77,4 +83,84 @@ func TestWorkerCheckSaysInASentenceHowAChannelFares(t *testing.T) {
 			}
 		})
 	}
+}
+
+// forgetful leads connections to an address until it forgets those that there are: they stay open then, and nothing
+// comes through, as it is where a router has lost its table.
+type forgetful struct {
+	net.Listener
+	to string
+	// age grows with each time; a connection is of the age in which it came.
+	age atomic.Int64
+}
+
+func (f *forgetful) run() {
+	for {
+		here, err := f.Accept()
+		if err != nil {
+			return
+		}
+		there, err := net.Dial("tcp", f.to)
+		if err != nil {
+			_ = here.Close()
+			continue
+		}
+		age := f.age.Load()
+		pass := func(to, from net.Conn) {
+			buffer := make([]byte, 4<<10)
+			for {
+				n, err := from.Read(buffer)
+				if err != nil {
+					_ = to.Close()
+					return
+				}
+				if f.age.Load() == age {
+					_, _ = to.Write(buffer[:n])
+				}
+			}
+		}
+		go pass(here, there)
+		go pass(there, here)
+	}
+}
+
+// TestAConnectionThatWasForgottenIsGivenUp has requests of HTTP/2 find the way to the source again.
+func TestAConnectionThatWasForgottenIsGivenUp(t *testing.T) {
+	source := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) }))
+	source.EnableHTTP2 = true
+	source.StartTLS()
+	defer source.Close()
+	var listen net.ListenConfig
+	listener, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	way := &forgetful{Listener: listener, to: source.Listener.Addr().String()}
+	go way.run()
+
+	transport := sourceTransport(20 * time.Millisecond)
+	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: x509.NewCertPool()}
+	transport.TLSClientConfig.RootCAs.AddCert(source.Certificate())
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport, Timeout: 2 * time.Second}
+	get := func() (string, error) {
+		answer, err := client.Get("https://" + listener.Addr().String())
+		if err != nil {
+			return "", err
+		}
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		return string(body), err
+	}
+	if got, err := get(); err != nil || got != "HTTP/2.0" {
+		t.Fatalf("the source answers by %q, error %v; want HTTP/2.0", got, err)
+	}
+	way.age.Add(1)
+	for range 3 {
+		if _, err = get(); err == nil {
+			return
+		}
+	}
+	t.Errorf("requests still go where nobody answers: %v", err)
 }
