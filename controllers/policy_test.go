@@ -150,6 +150,40 @@ func TestAnInvalidSLATakesNothingDown(t *testing.T) {
 	slaHas(t, namespace, "city", v1alpha1.ConditionReady, yes, "")
 }
 
+// TestTheRecordOfThePolicyIsKept: by it an operator that starts knows the last form of what has become invalid since.
+func TestTheRecordOfThePolicyIsKept(t *testing.T) {
+	const namespace, name, key = "record", "ledger-ledger-policy", "policy.json.gz"
+	running(t, namespace)
+	record := &corev1.ConfigMap{}
+	eventually(t, "the record", func() string {
+		if !exists(t, namespace, name, record) {
+			return "is not written"
+		}
+		return ""
+	})
+	want := record.BinaryData[key]
+	kept := func(when string) {
+		t.Helper()
+		eventually(t, "the record "+when, func() string {
+			now := &corev1.ConfigMap{}
+			if !exists(t, namespace, name, now) || !bytes.Equal(now.BinaryData[key], want) {
+				return "is not written again"
+			}
+			return ""
+		})
+	}
+	if err := admin.Delete(t.Context(), record); err != nil {
+		t.Fatal(err)
+	}
+	kept("that was deleted")
+	record = get(t, namespace, name, &corev1.ConfigMap{})
+	record.BinaryData[key] = []byte("damaged")
+	if err := admin.Update(t.Context(), record, client.FieldOwner("somebody")); err != nil {
+		t.Fatal(err)
+	}
+	kept("that was damaged")
+}
+
 func TestAnEditedSLAIsPutInForce(t *testing.T) {
 	const namespace = "edited"
 	o, _, worker := running(t, namespace)

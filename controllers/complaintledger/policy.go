@@ -48,9 +48,10 @@ type policies struct {
 type remembered struct {
 	fingerprint string
 	document    *policy.Document
-	// recorded is the policy that the ConfigMap of that version holds.
+	// recorded is the last policy that the ConfigMap held, version the ConfigMap's, and stored the revision of the policy
+	// that it holds now; "" while there is none that can be used.
 	recorded        *policy.Document
-	recordedVersion string
+	version, stored string
 	// refused is the revision that the ledger does not take, why, and when it said so.
 	refused, why string
 	refusedAt    time.Time
@@ -218,22 +219,22 @@ func (r *Reconciler) readRecord(ctx context.Context, s *scope, known *remembered
 	record := &corev1.ConfigMap{}
 	err := r.Client.Get(ctx, types.NamespacedName{Namespace: s.key.Namespace, Name: names.LedgerPolicy(s.key.Name)}, record)
 	if err != nil {
+		known.version, known.stored = "", ""
 		return client.IgnoreNotFound(err)
 	}
-	if record.ResourceVersion == known.recordedVersion {
+	if record.ResourceVersion == known.version {
 		return nil
 	}
-	known.recordedVersion = record.ResourceVersion
+	known.version, known.stored = record.ResourceVersion, ""
 	if document, err := unpack(record.BinaryData[names.PolicyKey]); err == nil {
-		known.recorded = document
+		known.recorded, known.stored = document, document.Revision
 	}
-	// One that somebody has damaged is written again with the next policy; until then there is none.
 	return nil
 }
 
-// writeRecord records the policy that the ledger runs.
+// writeRecord records the policy that the ledger runs, also where somebody has deleted or damaged the record.
 func (r *Reconciler) writeRecord(ctx context.Context, s *scope, known *remembered) error {
-	if known.recorded != nil && known.recorded.Revision == known.document.Revision {
+	if known.stored == known.document.Revision {
 		return nil
 	}
 	packed, err := pack(known.document)
@@ -243,7 +244,7 @@ func (r *Reconciler) writeRecord(ctx context.Context, s *scope, known *remembere
 	if err := apply.Object(ctx, r.Client, r.Live, buildPolicy(s.ledger, packed), &corev1.ConfigMap{}); err != nil {
 		return err
 	}
-	known.recorded = known.document
+	known.recorded, known.stored = known.document, known.document.Revision
 	return nil
 }
 
