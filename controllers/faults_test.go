@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -12,10 +13,13 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/controllers/complaintchannel"
@@ -39,17 +43,60 @@ func (l *lagging) Get(ctx context.Context, key client.ObjectKey, into client.Obj
 	return l.Client.Get(ctx, key, into, options...)
 }
 
+// reconcilerOf is the reconciler of channels, for passes that a test makes itself.
+func reconcilerOf(c client.Client, recorder events.EventRecorder, clock *clock) *complaintchannel.Reconciler {
+	return &complaintchannel.Reconciler{
+		Client: c, Live: admin, Judge: judge.New(func(*v1alpha1.ComplaintChannel) error { return nil }),
+		Ledgers:  ledgers.New(ledgers.Options{Dial: ledgers.Dial, Now: clock.now, After: time.After, Logger: logr.Discard()}),
+		Digests:  secrets.NewReader[secrets.Digests](c, admin),
+		HashKeys: secrets.NewReader[[]byte](c, admin),
+		Recorder: recorder, Image: image, Now: clock.now,
+	}
+}
+
+// unwritable is an API server that takes no status.
+type unwritable struct{ client.Client }
+
+// Status implements client.StatusClient.
+func (unwritable) Status() client.SubResourceWriter { return noStatus{} }
+
+type noStatus struct{ client.SubResourceWriter }
+
+// Apply implements client.SubResourceWriter.
+func (noStatus) Apply(context.Context, runtime.ApplyConfiguration, ...client.SubResourceApplyOption) error {
+	return apierrors.NewInternalError(errors.New("injected"))
+}
+
+// TestAStatusThatWasNotTakenIsWrittenAgain has an object be refused for good, which is not tried again by itself.
+func TestAStatusThatWasNotTakenIsWrittenAgain(t *testing.T) {
+	namespace := city(t, "unwritten")
+	o := operate(t, namespace)
+	furnish(t, namespace)
+	eventually(t, "the ledger's authority", func() string {
+		if !exists(t, namespace, "ledger-ledger-authority", &corev1.Secret{}) {
+			return "is not there"
+		}
+		return ""
+	})
+	o.stop()
+	limits := "worker: {resources: {requests: {memory: 2Gi}, limits: {memory: 1Gi}}}"
+	apply(t, namespace, secretManifest("dsw", map[string]string{"token": "x"})+"\n---\n"+portalManifest("dsw", "dsw", "token", limits))
+	request := ctrl.Request{NamespacedName: client.ObjectKey{Namespace: namespace, Name: "dsw"}}
+	_, err := reconcilerOf(unwritable{admin}, events.NewFakeRecorder(16), &clock{}).Reconcile(t.Context(), request)
+	if err == nil || errors.Is(err, reconcile.TerminalError(nil)) {
+		t.Errorf("The pass ends with %v; want an error after which it is made again", err)
+	}
+	_, err = reconcilerOf(admin, events.NewFakeRecorder(16), &clock{}).Reconcile(t.Context(), request)
+	if !errors.Is(err, reconcile.TerminalError(nil)) {
+		t.Errorf("Once it is told the pass ends with %v; want that it is not made again", err)
+	}
+}
+
 func TestATransitionIsToldOnceThoughTheCacheLags(t *testing.T) {
 	namespace := city(t, "lagging")
 	apply(t, namespace, portalManifest("dsw", "dsw", "token", ""))
 	cache, recorder, clock := &lagging{Client: admin}, events.NewFakeRecorder(16), &clock{}
-	reconciler := &complaintchannel.Reconciler{
-		Client: cache, Live: admin, Judge: judge.New(func(*v1alpha1.ComplaintChannel) error { return nil }),
-		Ledgers:  ledgers.New(ledgers.Options{Dial: ledgers.Dial, Now: clock.now, After: time.After, Logger: logr.Discard()}),
-		Digests:  secrets.NewReader[secrets.Digests](cache, admin),
-		HashKeys: secrets.NewReader[[]byte](cache, admin),
-		Recorder: recorder, Image: image, Now: clock.now,
-	}
+	reconciler := reconcilerOf(cache, recorder, clock)
 	pass := func() ctrl.Result {
 		t.Helper()
 		result, err := reconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Namespace: namespace, Name: "dsw"}})

@@ -141,8 +141,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	switch err := r.writeStatus(ctx, s, failure == nil && !s.held); {
 	case errors.Is(err, apply.ErrStale):
 		return ctrl.Result{RequeueAfter: apply.StaleRetry}, nil
-	case err != nil:
-		failure = errors.Join(failure, fmt.Errorf("writing the status: %w", err))
+	case err != nil: // what was refused for good is to be told all the same
+		return ctrl.Result{}, errors.Join(failure, fmt.Errorf("writing the status: %w", err))
 	}
 	switch {
 	case s.retry:
