@@ -46,7 +46,8 @@ const (
 	ReasonNotAccepted = "NotAccepted"
 	// ReasonDeploymentAvailable: the worker's Deployment has the replicas it needs.
 	ReasonDeploymentAvailable = "DeploymentAvailable"
-	// ReasonDeploymentUnavailable: the worker's Deployment has too few ready replicas.
+	// ReasonDeploymentUnavailable: the worker's Deployment has too few ready replicas; one that could take no
+	// delivery, as its Secret does not hold what it should, is not ready, and replaces none that is.
 	ReasonDeploymentUnavailable = "DeploymentUnavailable"
 	// ReasonWorkerRefused: the API server does not take an object of the worker, such as a request above its
 	// limit, one whose name is taken by somebody else's object, or one that a quota or an admission policy

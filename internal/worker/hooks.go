@@ -23,8 +23,9 @@ type hooks struct {
 
 // hook is the endpoint of one channel.
 type hook struct {
-	// handler is nil while the source is not open.
+	// handler is nil while the source is not open; pushed says that it is to be delivered to.
 	handler  http.Handler
+	pushed   bool
 	problem  func(reason ledgerapi.Reason, message string, items int)
 	metrics  *channelMetrics
 	logger   *slog.Logger
@@ -34,9 +35,21 @@ type hook struct {
 func newHooks(channels []ChannelConfig) *hooks {
 	h := &hooks{known: make(map[string]*hook, len(channels))}
 	for i := range channels {
-		h.known[channels[i].Name] = &hook{}
+		h.known[channels[i].Name] = &hook{pushed: channels[i].Source.Pushed()}
 	}
 	return h
+}
+
+// open reports whether every source that is to be delivered to can be.
+func (h *hooks) open() bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, endpoint := range h.known {
+		if endpoint.pushed && endpoint.handler == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // serve sets the endpoint of a channel; nil is none.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tanggap/tanggap/api/v1alpha1"
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
@@ -601,6 +603,46 @@ func TestProbesAndMetrics(t *testing.T) {
 	}
 	if _, err := options.Health.Accept(); err == nil {
 		t.Error("the listener for probes is still open")
+	}
+}
+
+// TestAWorkerThatCannotOpenItsSourceIsNotReady: else it would replace one that takes deliveries.
+func TestAWorkerThatCannotOpenItsSourceIsNotReady(t *testing.T) {
+	mended, reopen := atomic.Bool{}, make(chan time.Time)
+	kind := fakeType{v1alpha1.SourceWebhook, func(channel.Settings) (channel.Source, error) {
+		if !mended.Load() {
+			return nil, &channel.Error{Reason: ledgerapi.ReasonCredentialMissing, Message: "holds no secret"}
+		}
+		return &plainPusher{}, nil
+	}}
+	ledger := newFakeLedger()
+	options := listen(t, optionsOf(ledger, kind, opens(pollType, batchPoller())))
+	options.After = func(d time.Duration) <-chan time.Time {
+		if d == reopenInterval {
+			return reopen
+		}
+		return time.After(d)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	w := New(configOf("112:webhook", "dsw:poll"), options)
+	go func() { ran <- w.Run(ctx) }()
+	ready := func() bool {
+		recorder := httptest.NewRecorder()
+		w.healthHandler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+		return recorder.Code == http.StatusOK
+	}
+	eventually(t, "the report", func() bool { return ledger.lastReport("112").Reason == ledgerapi.ReasonCredentialMissing })
+	eventually(t, "that it serves", w.ready.Load)
+	if ready() {
+		t.Error("it is ready, and answers every delivery 503")
+	}
+	mended.Store(true)
+	reopen <- time.Time{}
+	eventually(t, "readiness", ready)
+	stop()
+	if err := <-ran; err != nil {
+		t.Errorf("Run: %v", err)
 	}
 }
 

@@ -196,12 +196,13 @@ func (w *Worker) shutDown(ctx context.Context, server *http.Server, limit time.D
 }
 
 // healthHandler serves probes and the process's own metrics. Readiness says that deliveries can be
-// taken; neither the ledger nor a source has a part in it, as restarting a worker mends neither.
+// taken: a worker that cannot open its source, for its Secret does not hold what it should, does not replace one that
+// could. The ledger has no part in it, nor has how a source fares.
 func (w *Worker) healthHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", func(rw http.ResponseWriter, _ *http.Request) {
-		if !w.ready.Load() {
+		if !w.ready.Load() || !w.hooks.open() {
 			http.Error(rw, "not serving", http.StatusServiceUnavailable)
 			return
 		}
