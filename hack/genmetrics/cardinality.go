@@ -26,8 +26,9 @@ shipped rules and dashboards read. A histogram that holds times from before a le
 
 There are no created timestamps: a ledger does not keep when it first counted something, and an invented one would make rates wrong.
 What they are for, the first increase of a counter, is there all the same where it matters: ` + "`tanggap_sla_clocks_total`" + ` begins at zero with
-the first complaint of its labels, before the first verdict; ` + "`tanggap_spillovers_total`" + `, where complaints are linked, from each official channel to each
-that is not, but for those where people are known by accounts of the platform alone ([concepts.md](concepts.md#spill-over)).
+the first complaint of its labels, before the first verdict; complaints received and answered at once, with the labels that the taxonomy gives by
+itself; ` + "`tanggap_spillovers_total`" + ` also at once, where complaints are linked, from each official channel to each that is not, but for those
+where people are known by accounts of the platform alone ([concepts.md](concepts.md#spill-over)).
 
 `
 

@@ -104,7 +104,11 @@ func (e *exposition) figures(summary *ledgerapi.Summary) {
 			e.histogram(name, h, bounds)
 		}
 	}
-	e.spillovers(summary)
+	for _, s := range summary.Spillover {
+		if _, ours := e.channels[s.To]; ours {
+			e.counter(spillovers, s.Count, s.From, s.To)
+		}
+	}
 }
 
 func (e *exposition) channel(name string, view channelView) {
@@ -173,70 +177,4 @@ func (e *exposition) clock(s ledgerapi.ClockSeries, known bool) {
 	e.counter(slaClocks, s.Met, labels(string(sla.OutcomeMet))...)
 	e.counter(slaClocks, s.Breached, labels(string(sla.OutcomeBreached))...)
 	e.counter(slaClocks, s.Cancelled, labels(string(sla.OutcomeCancelled))...)
-}
-
-// spillovers are counted from zero on between an official channel and one that is not, which is what somebody is to be
-// told of: as with the first breach, increase() would not see the first. Where none can be found there is no zero.
-func (e *exposition) spillovers(summary *ledgerapi.Summary) {
-	type pair struct{ from, to string }
-	begun := make(map[pair]bool, len(summary.Spillover))
-	for _, s := range summary.Spillover {
-		if _, ours := e.channels[s.To]; ours {
-			begun[pair{s.From, s.To}] = true
-			e.counter(spillovers, s.Count, s.From, s.To)
-		}
-	}
-	if e.ledger.Policy.Linking.Window == "" {
-		return
-	}
-	var official, unofficial []string
-	for _, name := range slices.Sorted(maps.Keys(e.channels)) {
-		switch c := e.ledger.Policy.Channels[name]; {
-		case knowsAccountsOnly(c.Type):
-		case c.Official:
-			official = append(official, name)
-		default:
-			unofficial = append(unofficial, name)
-		}
-	}
-	for _, from := range official {
-		for _, to := range unofficial {
-			if !begun[pair{from, to}] {
-				e.counter(spillovers, 0, from, to)
-			}
-		}
-	}
-}
-
-// knowsAccountsOnly reports whether sources of a type know people by the numbers of a platform's accounts, by which
-// nobody is found on another channel.
-func knowsAccountsOnly(source string) bool {
-	return source == "x" || source == "meta" || source == "telegram"
-}
-
-// beginnings lets the figures of the clocks that a channel's SLA promises begin at zero with the first
-// complaint, not with the first verdict: increase() does not see a counter that is there at 1 at once, and
-// so would miss the first breach.
-func (e *exposition) beginnings(summary *ledgerapi.Summary) {
-	begun := make(map[ledgerapi.ClockSeries]bool, len(summary.Clocks))
-	for _, s := range summary.Clocks {
-		begun[ledgerapi.ClockSeries{Channel: s.Channel, Dimensions: s.Dimensions, SLA: s.SLA, Clock: s.Clock}] = true
-	}
-	clocks := make(map[string][]string, len(e.ledger.Policy.SLAs))
-	for name, spec := range e.ledger.Policy.SLAs {
-		clocks[name] = clocksOf(spec)
-	}
-	for _, s := range summary.Series {
-		view, ours := e.channels[s.Channel]
-		if !ours {
-			continue
-		}
-		promise := e.ledger.Policy.Channels[s.Channel].SLA
-		for _, clock := range clocks[promise] {
-			first := ledgerapi.ClockSeries{Channel: s.Channel, Dimensions: s.Dimensions, SLA: promise, Clock: clock}
-			if !begun[first] {
-				e.clock(first, view.known)
-			}
-		}
-	}
 }
