@@ -22,8 +22,8 @@ Every object has conditions in the form of ` + "`metav1.Condition`" + `; ` + "`k
 the field, or what is missing; it never holds a secret, an answer of a remote system, or anything that a citizen wrote.
 A condition that becomes true or false is told by an event, too.
 
-What has been accepted goes on working. A ` + "`ResponseSLA`, `WorkCalendar` or `ComplaintTaxonomy`" + ` that is edited into something invalid, or
-deleted while a channel still refers to it, stays in force in the form in which it was accepted last, and so does a channel that
+What has been accepted goes on working. A ` + "`ResponseSLA`, `WorkCalendar` or `ComplaintTaxonomy`" + ` that is edited into something invalid (or
+an SLA into one that a channel of it cannot keep for want of a calendar), or deleted while a channel still refers to it, stays in force in the form in which it was accepted last, and so does a channel that
 refers to it: its worker runs on, its complaints are taken in and judged. The operator keeps that form in the ConfigMap
 ` + "`<ledger>-ledger-policy`" + `. Only a channel that was never accepted gets no worker. ` + "`suspend: true`" + ` always stops a worker.
 
