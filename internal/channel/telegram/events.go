@@ -1,7 +1,6 @@
 package telegram
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/mac"
 )
 
 const (
@@ -28,6 +28,8 @@ type translator struct {
 	// staffGroup is the id of the group in which the staff answer; "" is none.
 	staffGroup string
 	window     time.Duration
+	// key names messages. Numbers of people and of messages are so few that a hash without a key could be tried out.
+	key *mac.Key
 }
 
 // events are what updates say has happened. Reading them again gives events of the same identifiers.
@@ -87,16 +89,16 @@ func (t *translator) event(u *update) *complaint.Event {
 		at := max(m.EditDate, m.Date)
 		e.Kind, e.OccurredAt = complaint.KindEdited, time.Unix(at, 0).UTC()
 		e.Thread.Quoted = []string{e.ID}
-		e.ID = fmt.Sprintf("edited/%s/%d", digest(m.Chat.ID, strconv.FormatInt(m.ID, 10)), at)
+		e.ID = fmt.Sprintf("edited/%s/%d", t.digest(m.Chat.ID, strconv.FormatInt(m.ID, 10)), at)
 	}
 	return e
 }
 
 // complete adds what all events have.
 func (t *translator) complete(e *complaint.Event, m *message, person int64) {
-	e.ID, e.CaseID = m.name(), "case/"+m.digest()
+	e.ID, e.CaseID = t.name(m), "case/"+t.message(m)
 	if e.Actor == complaint.ActorBot {
-		e.ID = m.botName()
+		e.ID = t.botName(m)
 	}
 	e.OccurredAt = time.Unix(m.Date, 0).UTC()
 	e.Reporter = &complaint.Reporter{Handle: strconv.FormatInt(person, 10)}
@@ -104,9 +106,9 @@ func (t *translator) complete(e *complaint.Event, m *message, person int64) {
 	if m.ReplyToMessage != nil && m.Chat.Type == privateChat {
 		r := *m.ReplyToMessage
 		r.Chat = m.Chat
-		e.Thread.Quoted = []string{r.name()}
+		e.Thread.Quoted = []string{t.name(&r)}
 		if r.BusinessBot != nil {
-			e.Thread.Quoted = append(e.Thread.Quoted, r.botName())
+			e.Thread.Quoted = append(e.Thread.Quoted, t.botName(&r))
 		}
 	}
 	e.Text = complaint.Cut(m.words(), complaint.MaxTextBytes)
@@ -136,24 +138,24 @@ func (t *translator) answered(m *message) int64 {
 }
 
 // name is the identifier of the event of a message; the messages of an album share it.
-func (m *message) name() string { return "message/" + m.digest() }
+func (t *translator) name(m *message) string { return "message/" + t.message(m) }
 
 // botName is that of a message that a connected bot is seen to have sent. The bot is this one, and the message may be
 // a reply, whose answer by an official has the other name and must not be taken for known when the update is there
 // before it.
-func (m *message) botName() string { return "bot/" + m.digest() }
+func (t *translator) botName(m *message) string { return "bot/" + t.message(m) }
 
-// digest stands for a message, or its album. Who is in the chat cannot be read from it.
-func (m *message) digest() string {
+// message stands for a message, or its album. Who is in the chat cannot be found by it without the bot's token.
+func (t *translator) message(m *message) string {
 	if m.MediaGroupID != "" {
-		return digest(m.Chat.ID, "album", m.MediaGroupID)
+		return t.digest(m.Chat.ID, "album", m.MediaGroupID)
 	}
-	return digest(m.Chat.ID, strconv.FormatInt(m.ID, 10))
+	return t.digest(m.Chat.ID, strconv.FormatInt(m.ID, 10))
 }
 
 // digest names parts within a chat.
-func digest(chat int64, parts ...string) string {
-	sum := sha256.Sum256([]byte(fmt.Sprintf("%d/%s", chat, strings.Join(parts, "/"))))
+func (t *translator) digest(chat int64, parts ...string) string {
+	sum := t.key.Sum(fmt.Appendf(nil, "%d/%s", chat, strings.Join(parts, "/")))
 	return hex.EncodeToString(sum[:16])
 }
 

@@ -70,7 +70,7 @@ func (s *source) Reply(ctx context.Context, reply channel.Reply) (channel.Sent, 
 	if err := json.Unmarshal(response.Body, &answer); err != nil || !answer.OK || answer.Result.ID == 0 || answer.Result.Chat.ID == 0 {
 		return channel.Sent{}, invalid("the answer is not that of the Telegram Bot API; check url")
 	}
-	return channel.Sent{EventID: answer.Result.name(), At: time.Unix(answer.Result.Date, 0).UTC()}, nil
+	return channel.Sent{EventID: s.translator.name(&answer.Result), At: time.Unix(answer.Result.Date, 0).UTC()}, nil
 }
 
 // explainReply puts what Telegram means by a status into a sentence.

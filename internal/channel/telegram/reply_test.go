@@ -1,6 +1,7 @@
 package telegram
 
 import (
+	"crypto/sha256"
 	"net/http"
 	"slices"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 	"github.com/tanggap/tanggap/internal/channel/channeltest"
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+	"github.com/tanggap/tanggap/internal/mac"
 	simulator "github.com/tanggap/tanggap/internal/simulator/telegram"
 )
 
@@ -38,7 +40,7 @@ func TestReplyGoesToWhoWrote(t *testing.T) {
 	if diff := cmp.Diff(want, c.server.Sent()); diff != "" {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
-	if got, want := sent.EventID, "message/"+digest(siti, strconv.FormatInt(want[0].ID, 10)); got != want {
+	if got, want := sent.EventID, "message/"+(&translator{key: mac.New(sha256.New, []byte(token))}).digest(siti, strconv.FormatInt(want[0].ID, 10)); got != want {
 		t.Errorf("The event is called %s, want %s, as when it is seen in an update", got, want)
 	}
 	if !sent.At.Equal(c.clock.Now().Truncate(time.Second)) {

@@ -5,6 +5,7 @@
 package telegram
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/fetch"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+	"github.com/tanggap/tanggap/internal/mac"
 )
 
 // Defaults of the API, for specifications that did not pass through it.
@@ -76,7 +78,9 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 	bot, _, _ := strings.Cut(token, ":")
 	s := &source{
 		client: client, urgent: urgent, endpoint: base.JoinPath("bot"+token, "getUpdates"), sendMessage: base.JoinPath("bot"+token, "sendMessage"), bot: bot,
-		translator: translator{staffGroup: spec.StaffGroupID, window: channel.Duration(spec.CaseWindow, defaultWindow)},
+		translator: translator{
+			staffGroup: spec.StaffGroupID, window: channel.Duration(spec.CaseWindow, defaultWindow), key: mac.New(sha256.New, secret),
+		},
 		interval:   channel.Duration(polling.Interval, defaultInterval),
 		maxPages:   channel.Number(polling.MaxPages, defaultMaxPages),
 		now:        settings.Now,

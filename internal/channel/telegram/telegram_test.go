@@ -1,11 +1,13 @@
 package telegram
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"github.com/tanggap/tanggap/internal/channel"
 	"github.com/tanggap/tanggap/internal/channel/channeltest"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+	"github.com/tanggap/tanggap/internal/mac"
 	simulator "github.com/tanggap/tanggap/internal/simulator/telegram"
 	"github.com/tanggap/tanggap/test/golden"
 )
@@ -90,6 +93,25 @@ func TestDocumentedUpdatesBecomeEvents(t *testing.T) {
 	golden.Lines(t, "events", c.ledger.Events())
 	if diff := cmp.Diff(map[ledgerapi.Reason]int{ledgerapi.ReasonInvalidResponse: 1}, c.ledger.Problems()); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+}
+
+// TestWhoWroteCannotBeTriedOut: without the bot's token nobody can tell whose chat an identifier stands for, by trying all
+// numbers of chats and messages.
+func TestWhoWroteCannotBeTriedOut(t *testing.T) {
+	var names []string
+	for _, key := range []string{"token", "other"} {
+		c := newCity(t, func(spec *v1alpha1.TelegramSource) { spec.BotTokenSecretRef.Key = key })
+		c.open(channeltest.Direct{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, "testdata/updates.json") })})
+		c.mustPoll()
+		for _, e := range c.ledger.Events() {
+			names = append(names, e.ID, e.CaseID)
+		}
+	}
+	for i, name := range names[:len(names)/2] {
+		if slices.Contains(names[len(names)/2:], name) {
+			t.Errorf("%s, the identifier %d, is the same with every token", name, i)
+		}
 	}
 }
 
@@ -367,7 +389,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		tr := translator{staffGroup: "-1001234567890", window: time.Hour}
+		tr := translator{staffGroup: "-1001234567890", window: time.Hour, key: mac.New(sha256.New, []byte(token))}
 		events, _ := tr.events(got.updates)
 		for _, e := range events {
 			e.Channel = "bot"

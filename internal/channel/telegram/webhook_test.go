@@ -2,6 +2,7 @@ package telegram
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -21,6 +22,7 @@ import (
 	"github.com/tanggap/tanggap/internal/channel/channeltest"
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+	"github.com/tanggap/tanggap/internal/mac"
 	simulator "github.com/tanggap/tanggap/internal/simulator/telegram"
 	"github.com/tanggap/tanggap/test/cases"
 )
@@ -325,7 +327,7 @@ func FuzzDelivery(f *testing.F) {
 		f.Add([]byte(update))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		w := &webhook{source: &source{translator: translator{staffGroup: "-1001234567890", window: time.Hour}}}
+		w := &webhook{source: &source{translator: translator{staffGroup: "-1001234567890", window: time.Hour, key: mac.New(sha256.New, []byte(token))}}}
 		r, err := w.translate(t.Context(), body)
 		if err != nil {
 			return
