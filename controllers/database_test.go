@@ -10,6 +10,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 
 	"github.com/tanggap/tanggap/api/v1alpha1"
+	"github.com/tanggap/tanggap/internal/ledger/tlstest"
 )
 
 const databaseLedger = `
@@ -62,6 +63,13 @@ func TestALedgerOnADatabase(t *testing.T) {
 		t.Errorf("the condition says %q", message)
 	}
 	values := map[string]string{"url": "postgres://u:RAHASIA@h/d", "ca.crt": "authority", "unused": "a"}
+	apply(t, namespace, secretManifest("db", values))
+	eventually(t, "the authority that is none", func() string {
+		message := ledgerHas(t, namespace, "ledger", v1alpha1.ConditionAccepted, no, v1alpha1.ReasonInvalidSpec)
+		return unless(`spec.storage.postgres.caSecretRef: the key "ca.crt" of the Secret "db": the authority of the server's certificate must be certificates in PEM, `+
+			"which begin with -----BEGIN CERTIFICATE-----", message)
+	})
+	values["ca.crt"] = string(tlstest.New(t).PEM)
 	apply(t, namespace, secretManifest("db", values))
 	deployment := database(t, namespace)
 	ledgerHas(t, namespace, "ledger", v1alpha1.ConditionAccepted, yes, v1alpha1.ReasonAccepted)

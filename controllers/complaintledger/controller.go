@@ -44,7 +44,7 @@ type Reconciler struct {
 	authorities *secrets.Reader[authority]
 	servings    *secrets.Reader[serving]
 	pseudonyms  *secrets.Reader[secrets.Digests]
-	urls        *secrets.Reader[string]
+	faults      *secrets.Reader[string]
 	clients     *clients
 	policies    *policies
 }
@@ -73,7 +73,7 @@ func NewReconciler(options Options) *Reconciler {
 		authorities: secrets.NewReader[authority](options.Client, options.Live),
 		servings:    secrets.NewReader[serving](options.Client, options.Live),
 		pseudonyms:  secrets.NewReader[secrets.Digests](options.Client, options.Live),
-		urls:        secrets.NewReader[string](options.Client, options.Live),
+		faults:      secrets.NewReader[string](options.Client, options.Live),
 		clients:     newClients(options.Now),
 		policies:    newPolicies(),
 	}

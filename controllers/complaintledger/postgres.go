@@ -59,18 +59,30 @@ func (r *Reconciler) readCredentials(ctx context.Context, s *scope) error {
 	}
 	if len(hashes) > 0 {
 		s.databaseHash = secrets.Combine(hashes)
-		return r.checkURL(ctx, s)
+		return r.checkDatabase(ctx, s)
 	}
 	return nil
 }
 
-// checkURL looks whether the connection string is one. What is kept of it is what is wrong with it, in words
-// that do not contain it.
-func (r *Reconciler) checkURL(ctx context.Context, s *scope) error {
-	reference := s.ledger.Spec.Storage.Postgres.URLSecretRef
+// checkDatabase looks whether the connection string is one, and the authority certificates: a ledger with others
+// would not start.
+func (r *Reconciler) checkDatabase(ctx context.Context, s *scope) error {
+	database := s.ledger.Spec.Storage.Postgres
+	err := r.checkValue(ctx, s, "urlSecretRef", database.URLSecretRef, func(value []byte) error {
+		return postgres.CheckURL(strings.TrimSpace(string(value)))
+	})
+	if err != nil || s.missing != "" || database.CASecretRef == nil {
+		return err
+	}
+	return r.checkValue(ctx, s, "caSecretRef", *database.CASecretRef, postgres.CheckCA)
+}
+
+// checkValue looks whether the value of a key is what it should be. What is kept of it is what is wrong with it, in
+// words that do not contain it.
+func (r *Reconciler) checkValue(ctx context.Context, s *scope, member string, reference v1alpha1.SecretKeyReference, check func([]byte) error) error {
 	key := types.NamespacedName{Namespace: s.key.Namespace, Name: reference.Name}
-	wrong, _, err := read(ctx, r.urls, r.Live, key, reference.Key, func(secret *corev1.Secret) (string, error) {
-		if err := postgres.CheckURL(strings.TrimSpace(string(secret.Data[reference.Key]))); err != nil {
+	wrong, _, err := read(ctx, r.faults, r.Live, key, member+"/"+reference.Key, func(secret *corev1.Secret) (string, error) {
+		if err := check(secret.Data[reference.Key]); err != nil {
 			return err.Error(), nil //nolint:nilerr // what is wrong with it is what is asked for
 		}
 		return "", nil
@@ -79,7 +91,7 @@ func (r *Reconciler) checkURL(ctx context.Context, s *scope) error {
 		return err
 	}
 	s.missingReason = v1alpha1.ReasonInvalidSpec
-	s.missing = fmt.Sprintf("spec.storage.postgres.urlSecretRef: the key %q of the Secret %q: %s", reference.Key, reference.Name, wrong)
+	s.missing = fmt.Sprintf("spec.storage.postgres.%s: the key %q of the Secret %q: %s", member, reference.Key, reference.Name, wrong)
 	return nil
 }
 

@@ -95,7 +95,11 @@ func TestOpenRefusesWhatItCannotUse(t *testing.T) {
 			return Options{URLFile: tlstest.Write(t, t.TempDir(), "url", []byte("\n"))}
 		}, nil, "is empty"},
 		"an address with a mistake": {func(*testing.T) Options { return Options{URL: "postgres://ledger:hunter2%zz@db/ledger"} }, nil, "percent-encoded"},
-		"TLS or none":               {func(*testing.T) Options { return Options{URL: "host=db user=ledger password=hunter2 sslmode=allow"} }, nil, "sslmode=allow"},
+		"an authority that is none": {func(t *testing.T) Options {
+			t.Helper()
+			return Options{URL: "postgres://ledger:hunter2@db/ledger", CAFile: tlstest.Write(t, t.TempDir(), "ca.crt", []byte("put it here"))}
+		}, nil, "the authority of the server's certificate must be certificates in PEM"},
+		"TLS or none": {func(*testing.T) Options { return Options{URL: "host=db user=ledger password=hunter2 sslmode=allow"} }, nil, "sslmode=allow"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -79,6 +80,14 @@ func CheckURL(connection string) error {
 	return err
 }
 
+// CheckCA reports that something else stands where the authority of the server's certificate should.
+func CheckCA(authority []byte) error {
+	if !x509.NewCertPool().AppendCertsFromPEM(authority) {
+		return errors.New("the authority of the server's certificate must be certificates in PEM, which begin with -----BEGIN CERTIFICATE-----")
+	}
+	return nil
+}
+
 // config is the configuration for a connection that is made now.
 func (o *Options) config() (*pgx.ConnConfig, error) {
 	connection := o.URL
@@ -132,8 +141,12 @@ func parse(connection, caFile string, options pgx.ParseConfigOptions) (*pgx.Conn
 			"it must be verify-full, verify-ca or require, or disable where no TLS is wanted", mode)
 	}
 	if caFile != "" {
-		if _, err := os.Stat(caFile); err != nil {
+		authority, err := os.ReadFile(caFile)
+		if err != nil {
 			return nil, fmt.Errorf("reading the authority of the server's certificate: %w", err)
+		}
+		if err := CheckCA(authority); err != nil {
+			return nil, err
 		}
 		connection = with(connection, "sslrootcert", caFile)
 	}
