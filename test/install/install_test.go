@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 }
 
 // install applies config/default to a new control plane with kubectl, as a platform team does.
-func install(t *testing.T) *rest.Config {
+func install(t *testing.T) *controlplane.ControlPlane {
 	t.Helper()
 	plane, err := controlplane.Start(t.Context(), controlplane.Options{})
 	if err != nil {
@@ -44,17 +44,23 @@ func install(t *testing.T) *rest.Config {
 			t.Errorf("stopping the control plane: %v", err)
 		}
 	})
-	var complaints bytes.Buffer
-	kubectl := exec.CommandContext(t.Context(), plane.KubectlPath(), "--kubeconfig", plane.KubeconfigPath(),
-		"apply", "--server-side", "-k", "../../config/default")
-	kubectl.Stderr = &complaints
-	if err := kubectl.Run(); err != nil {
-		t.Fatalf("%v: %s", err, complaints.String())
+	kubectl(t, plane, "apply", "--server-side", "-k", "../../config/default")
+	return plane
+}
+
+// kubectl runs kubectl as the administrator, which must not even warn.
+func kubectl(t *testing.T, plane *controlplane.ControlPlane, arguments ...string) string {
+	t.Helper()
+	var output, complaints bytes.Buffer
+	command := exec.CommandContext(t.Context(), plane.KubectlPath(), append([]string{"--kubeconfig", plane.KubeconfigPath()}, arguments...)...)
+	command.Stdout, command.Stderr = &output, &complaints
+	if err := command.Run(); err != nil {
+		t.Fatalf("kubectl %s: %v: %s", strings.Join(arguments, " "), err, complaints.String())
 	}
 	if complaints.Len() > 0 {
-		t.Errorf("kubectl warned: %s", complaints.String())
+		t.Errorf("kubectl %s warned: %s", strings.Join(arguments, " "), complaints.String())
 	}
-	return plane.Config()
+	return output.String()
 }
 
 // warnings collects what the API server warns about.
@@ -63,7 +69,7 @@ type warnings []string
 func (w *warnings) HandleWarningHeader(_ int, _, text string) { *w = append(*w, text) }
 
 func TestDefaultInstallation(t *testing.T) {
-	config := install(t)
+	config := install(t).Config()
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		t.Fatal(err)
