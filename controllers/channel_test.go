@@ -308,7 +308,11 @@ func TestWhatTheAPIServerRefusesIsSaid(t *testing.T) {
 	}
 	apply(t, namespace, portalManifest("dsw", "dsw", "token", "worker: {resources: {limits: {memory: 1Gi}}}"))
 	deployed(t, namespace, "dsw")
-	channelHas(t, namespace, "dsw", v1alpha1.ConditionWorkerAvailable, no, v1alpha1.ReasonDeploymentUnavailable)
+	want := "The worker's Deployment has too few ready pods; kubectl -n " + namespace +
+		" describe pods -l app.kubernetes.io/component=worker,app.kubernetes.io/instance=dsw says why."
+	eventually(t, "where to look for why there is no pod", func() string {
+		return unless(want, channelHas(t, namespace, "dsw", v1alpha1.ConditionWorkerAvailable, no, v1alpha1.ReasonDeploymentUnavailable))
+	})
 }
 
 func TestExpressionsOfASourceThatDoNotCompile(t *testing.T) {

@@ -2,6 +2,7 @@ package complaintchannel
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/tanggap/tanggap/controllers/internal/conditions"
 	"github.com/tanggap/tanggap/controllers/internal/index"
 	"github.com/tanggap/tanggap/controllers/internal/ledgers"
+	"github.com/tanggap/tanggap/controllers/internal/names"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 )
 
@@ -141,7 +143,9 @@ func deploymentAvailable(deployment *appsv1.Deployment) (available bool, message
 	if c := find(appsv1.DeploymentReplicaFailure); c != nil && c.Status == corev1.ConditionTrue {
 		return false, "The worker's Deployment cannot make its pods: " + c.Message
 	}
-	return false, "The worker's Deployment has too few ready pods; see the Deployment " + deployment.Name + "."
+	// The Deployment does not say why: a volume that is not there, an image, a node that is full.
+	return false, fmt.Sprintf("The worker's Deployment has too few ready pods; kubectl -n %s describe pods -l %s=%s,%s=%s says why.", deployment.Namespace,
+		names.ComponentLabel, names.ComponentWorker, names.InstanceLabel, deployment.Labels[names.InstanceLabel])
 }
 
 func setSourceConnected(s *scope, view ledgers.ChannelView, known bool) {
