@@ -52,12 +52,11 @@ func resources() map[string]schema.GroupVersionResource {
 		"tanggap.dev/v1alpha1 ComplaintTaxonomy": own.WithResource("complainttaxonomies"),
 		"tanggap.dev/v1alpha1 ComplaintLedger":   own.WithResource("complaintledgers"),
 		// Those of Kubernetes that we ship or show beside our own.
-		"v1 Namespace":                       {Version: "v1", Resource: "namespaces"},
-		"v1 PersistentVolumeClaim":           {Version: "v1", Resource: "persistentvolumeclaims"},
-		"v1 Secret":                          {Version: "v1", Resource: "secrets"},
-		"batch/v1 Job":                       {Group: "batch", Version: "v1", Resource: "jobs"},
-		"networking.k8s.io/v1 Ingress":       {Group: "networking.k8s.io", Version: "v1", Resource: "ingresses"},
-		"networking.k8s.io/v1 NetworkPolicy": {Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"},
+		"v1 Namespace":                 {Version: "v1", Resource: "namespaces"},
+		"v1 PersistentVolumeClaim":     {Version: "v1", Resource: "persistentvolumeclaims"},
+		"v1 Secret":                    {Version: "v1", Resource: "secrets"},
+		"batch/v1 Job":                 {Group: "batch", Version: "v1", Resource: "jobs"},
+		"networking.k8s.io/v1 Ingress": {Group: "networking.k8s.io", Version: "v1", Resource: "ingresses"},
 	}
 }
 
