@@ -20,9 +20,9 @@ func TestTheExampleOfAlertmanagerIsValid(t *testing.T) {
 	}
 }
 
-// TestOneClusterKeepsNothingOfAnotherBack has several clusters tell one Alertmanager, each with its name in the label
+// TestInhibitionStaysWithinAClusterAndALedger has several clusters tell one Alertmanager, each with its name in the label
 // cluster: where one has no operator, the others' cities are still watched.
-func TestOneClusterKeepsNothingOfAnotherBack(t *testing.T) {
+func TestInhibitionStaysWithinAClusterAndALedger(t *testing.T) {
 	text, err := os.ReadFile(alertmanagerPath)
 	if err != nil {
 		t.Fatal(err)
@@ -45,6 +45,10 @@ func TestOneClusterKeepsNothingOfAnotherBack(t *testing.T) {
 	for _, inhibition := range config.Rules {
 		if !slices.Contains(inhibition.Equal, "cluster") {
 			t.Errorf("%q keeps back the alerts of other clusters", inhibition.Source)
+		}
+		// No alert on a channel says which ledger of the namespace is the channel's.
+		if slices.Contains(inhibition.Source, "alertname = TanggapLedgerUnreachable") {
+			t.Error("a ledger keeps back the alerts of another ledger's channels")
 		}
 	}
 }
