@@ -33,6 +33,9 @@ func ReadEvents(name string, r io.Reader) ([]complaint.Event, error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, fmt.Errorf("reading %s: %w", name, err)
 		}
+		if number == 1 {
+			line = bytes.TrimPrefix(line, []byte("\ufeff")) // which editors on Windows put there
+		}
 		if trimmed := bytes.TrimRight(line, "\r\n"); len(bytes.TrimSpace(trimmed)) > 0 {
 			if event, ok := readEvent(number, trimmed, &f); ok {
 				events = append(events, event)
@@ -115,7 +118,7 @@ func keysOf(line []byte) ([]jsonKey, *lineError) {
 			offset = int(syntax.Offset) - 1
 		}
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return &lineError{len(line), "the JSON object ends too early"}
+			return &lineError{len(line), "the JSON object ends too early; each event stands on a line of its own"}
 		}
 		return &lineError{skipSpace(line, offset), "this is not JSON"}
 	}

@@ -14,7 +14,7 @@ import (
 const received = `{"channel":"dsw","case":"C1","id":"e1","kind":"Received","actor":"citizen","at":"2026-11-02T10:00:00+07:00"}`
 
 func TestReadEvents(t *testing.T) {
-	file := received + "\r\n\n  \n" + `{"channel":"dsw","case":"C1","id":"e2","kind":"StatusChanged","actor":"official","at":"2026-11-02T03:30:00Z","to":"Resolved","text":"selesai","attributes":{"category":"Banjir"},"location":{"lat":-6.4,"lon":106.8},"reporter":{"phone":"0812"}}`
+	file := "\ufeff" + received + "\r\n\n  \n" + `{"channel":"dsw","case":"C1","id":"e2","kind":"StatusChanged","actor":"official","at":"2026-11-02T03:30:00Z","to":"Resolved","text":"selesai","attributes":{"category":"Banjir"},"location":{"lat":-6.4,"lon":106.8},"reporter":{"phone":"0812"}}`
 	got, err := ReadEvents("e.ndjson", strings.NewReader(file))
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func TestFaultsOfEvents(t *testing.T) {
 	tests := map[string]struct{ file, want string }{
 		"not JSON":                    {"banjir", "e:1:1: this is not JSON"},
 		"not an object":               {`["x"]`, `e:1:1: must be a JSON object such as {"channel":"dsw","case":"C1","id":"e1","kind":"Received","actor":"citizen","at":"2026-11-02T10:00:00+07:00"}`},
-		"an object that is cut off":   {received[:30], "e:1:31: the JSON object ends too early"},
+		"an object that is cut off":   {received[:30], "e:1:31: the JSON object ends too early; each event stands on a line of its own"},
 		"a missing comma":             {replaced(`"dsw",`, `"dsw" `), "e:1:18: this is not JSON"},
 		"two objects on a line":       {received + received, "e:1:109: there is more than one JSON object on this line"},
 		"the second line":             {received + "\n" + replaced(`"id":"e1"`, `"id":""`), "e:2:35: id: must not be empty"},
