@@ -92,7 +92,8 @@ type Category struct {
 	// +optional
 	Priority LabelName `json:"priority,omitempty"`
 	// keywords are words or phrases of which any matches; case, diacritics, punctuation and common chat
-	// spelling are folded.
+	// spelling are folded. Words match as a whole, with or without -nya: for tebang, write ditebang and
+	// penebangan too.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=200

@@ -20,7 +20,8 @@ type CategoryApplyConfiguration struct {
 	// priority of the category.
 	Priority *apiv1alpha1.LabelName `json:"priority,omitempty"`
 	// keywords are words or phrases of which any matches; case, diacritics, punctuation and common chat
-	// spelling are folded.
+	// spelling are folded. Words match as a whole, with or without -nya: for tebang, write ditebang and
+	// penebangan too.
 	Keywords []apiv1alpha1.Keyword `json:"keywords,omitempty"`
 	// match is a CEL expression over `complaint` (channel, text, attributes).
 	Match *apiv1alpha1.Expression `json:"match,omitempty"`
