@@ -14,6 +14,8 @@ const (
 	retentionEvery = time.Minute
 	// maintenanceCases bounds the cases of one step, so that appends never wait for long.
 	maintenanceCases = 200
+	// expireSteps is how many steps of expiring are done between two ticks, which they must not delay.
+	expireSteps = 10
 )
 
 // Maintain advances the ledger twice a second, and expires content every minute, until ctx ends.
@@ -24,24 +26,32 @@ func (l *Ledger) Maintain(ctx context.Context) {
 	defer l.resign(ctx)
 	var expired time.Time
 	for {
-		l.mu.RLock()
-		leads := l.leads()
-		l.mu.RUnlock()
-		if leads {
-			// What failed was logged when it failed, and is tried again.
-			_ = l.advance(ctx, l.leads)
-			if now := l.now(); now.Sub(expired) >= retentionEvery {
-				expired = now
-				_ = l.Expire(ctx)
-			}
-			_, _ = l.sweepSome(ctx, sweepSteps)
-		}
+		l.maintain(ctx, &expired)
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
 	}
+}
+
+// maintain does what a tick is for, and of what can wait no more than delays the next one little. expired is when
+// all that was expired was last found to be gone.
+func (l *Ledger) maintain(ctx context.Context, expired *time.Time) {
+	l.mu.RLock()
+	leads := l.leads()
+	l.mu.RUnlock()
+	if !leads {
+		return
+	}
+	// What failed was logged when it failed, and is tried again.
+	_ = l.advance(ctx, l.leads)
+	if now := l.now(); now.Sub(*expired) >= retentionEvery {
+		if more, _ := l.expireSome(ctx, expireSteps); !more {
+			*expired = now
+		}
+	}
+	_, _ = l.sweepSome(ctx, sweepSteps)
 }
 
 // Advance judges the cases that time has changed, those whose verdicts became final as their sources
@@ -109,10 +119,19 @@ func (t *transaction) advance(ctx context.Context, limit int) (more bool, err er
 	return more, nil
 }
 
-// Expire clears the content of cases whose time has come, and ends replies likewise, in small steps.
+// Expire clears the content of cases whose time has come, and ends replies likewise, in small steps. Maintain
+// does so little by little.
 func (l *Ledger) Expire(ctx context.Context) error {
 	for {
-		more := false
+		if more, err := l.expireSome(ctx, expireSteps); err != nil || !more {
+			return err
+		}
+	}
+}
+
+// expireSome does some steps.
+func (l *Ledger) expireSome(ctx context.Context, steps int) (more bool, err error) {
+	for range steps {
 		step := func(ctx context.Context, t *transaction) (err error) {
 			if more, err = t.expire(ctx, maintenanceCases); err != nil || more {
 				return err
@@ -121,9 +140,10 @@ func (l *Ledger) Expire(ctx context.Context) error {
 			return err
 		}
 		if err := l.do(ctx, &request{job: step}); err != nil || !more {
-			return err
+			return false, err
 		}
 	}
+	return true, nil
 }
 
 func (t *transaction) expire(ctx context.Context, limit int) (more bool, err error) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+	"github.com/tanggap/tanggap/internal/ledger/store"
 	"github.com/tanggap/tanggap/internal/policy"
 )
 
@@ -172,6 +173,49 @@ func TestRetentionGoesInSmallSteps(t *testing.T) {
 	if found := f.stored("RAHASIATEKS 73", "RAHASIAALAMAT 73"); len(found) > 0 {
 		t.Errorf("Found %v", found)
 	}
+}
+
+// A backlog whose time has come at once, as after a shorter retention or the import of old years, delays no tick: what becomes
+// due meanwhile is seen. What is left goes at the next ticks, and not a minute later each time.
+func TestABacklogThatExpiresDelaysNoTick(t *testing.T) {
+	f := testFixture(t)
+	f.policy(keepsHandles())
+	const cases = expireSteps*maintenanceCases + 1
+	for i := 0; i < cases; i += 1000 {
+		var batch []complaint.Event
+		for n := i; n < min(i+1000, cases); n++ {
+			batch = append(batch, private(fmt.Sprintf("75%04d", n), monday))
+		}
+		f.append("wa", batch...)
+	}
+	f.pass(41 * day)
+	var expired time.Time
+	f.ledger.maintain(t.Context(), &expired)
+	if left := f.holding(t, store.ContentText); left != 1 {
+		t.Errorf("After one tick %d cases have their texts; want 1", left)
+	}
+	f.ledger.maintain(t.Context(), &expired)
+	if left := f.holding(t, store.ContentText); left != 0 {
+		t.Errorf("After another %d cases have their texts", left)
+	}
+}
+
+// holding is how many cases hold something.
+func (f *fixture) holding(t *testing.T, content store.Content) (cases int) {
+	t.Helper()
+	err := f.store.View(t.Context(), func(r store.Reader) error {
+		rows, _, err := r.Page(t.Context(), store.PageQuery{Limit: 10_000, Scan: 10_000})
+		for i := range rows {
+			if rows[i].Holds.Has(content) {
+				cases++
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatalf("Looking at the cases: %v", err)
+	}
+	return cases
 }
 
 // Whatever is asked, refused or fails: what somebody wrote, and who, is in the answers to nobody and in no log.
