@@ -53,15 +53,21 @@ func mark(pseudonym []byte) []byte {
 	return sum[:pseudonymBytes]
 }
 
-// marked is the place of the erasure that a pseudonym is marked by; -1 for none.
+// marked is the place of the erasure that a pseudonym is marked by, of several the one that reaches furthest: who was
+// erased by a number, and by an address, may be erased by both later. It is -1 for none.
 func (e erasures) marked(pseudonym []byte) int {
+	found := -1
 	if len(e) == 0 || pseudonym == nil {
-		return -1
+		return found
 	}
 	m := mark(pseudonym)
-	return slices.IndexFunc(e, func(one erasure) bool {
-		return slices.ContainsFunc(one.Marks, func(other []byte) bool { return bytes.Equal(m, other) })
-	})
+	for i := range e {
+		marks := slices.ContainsFunc(e[i].Marks, func(other []byte) bool { return bytes.Equal(m, other) })
+		if marks && (found < 0 || e[i].At > e[found].At) {
+			found = i
+		}
+	}
+	return found
 }
 
 // pending reports whether there are cases to be looked at.

@@ -161,6 +161,30 @@ func TestEveryIdentityAndEveryKeyIsLookedFor(t *testing.T) {
 	f.verify()
 }
 
+// Somebody was erased by a phone number and, another time, by an address. Both together are later erased until then, too.
+func TestWhoWasErasedByOneIdentityAndThenByAnotherIsErasedByBoth(t *testing.T) {
+	f := testFixture(t)
+	phone, address := ledgerapi.ErasureReporter{Phone: erasedPhone}, ledgerapi.ErasureReporter{Email: "warga@example.org"}
+	f.erase(t, phone)
+	f.clock.move(time.Minute)
+	f.erase(t, address)
+	f.clock.move(time.Minute)
+	f.append("dsw", by(received("F1", f.clock.now()), erasedPhone, "RAHASIASATU"))
+	mail := received("F2", f.clock.now())
+	mail.Text, mail.Reporter = "RAHASIADUA", &complaint.Reporter{Email: address.Email}
+	f.append("wa", mail)
+	f.clock.move(time.Minute)
+	f.erase(t, phone, address)
+	if found := f.stored("RAHASIASATU", "RAHASIADUA"); len(found) > 0 {
+		t.Errorf("Left is %q", found)
+	}
+	f.append("dsw", by(received("F3", monday.Add(2*time.Minute)), erasedPhone, "RAHASIATERLAMBAT"))
+	if found := f.stored("RAHASIATERLAMBAT"); len(found) > 0 {
+		t.Errorf("Of what came late is left %q", found)
+	}
+	f.verify()
+}
+
 func TestAReplyOnItsWayEndsWithTheErasure(t *testing.T) {
 	f := testFixture(t)
 	d := samplePolicy()
