@@ -50,18 +50,19 @@ func (l *Ledger) Stats() Stats {
 // commit does a group of requests in one transaction. When it fails, and not for a reason that would
 // meet each of them, each is tried alone, so that one that cannot be done does not harm the others.
 func (l *Ledger) commit(ctx context.Context, group []*request) {
-	err := l.attempt(ctx, group)
+	wrote, err := l.attempt(ctx, group)
 	if err == nil || len(group) == 1 || storageWide(err) {
-		l.finish(group, err)
+		l.finish(group, wrote, err)
 		return
 	}
 	for _, r := range group {
-		l.finish([]*request{r}, l.attempt(ctx, []*request{r}))
+		wrote, err := l.attempt(ctx, []*request{r})
+		l.finish([]*request{r}, wrote, err)
 	}
 }
 
-func (l *Ledger) finish(group []*request, err error) {
-	l.noteTrouble(err)
+func (l *Ledger) finish(group []*request, wrote bool, err error) {
+	l.noteTrouble(wrote, err)
 	l.stats.requests.Add(int64(len(group)))
 	for _, r := range group {
 		if err != nil {
@@ -73,8 +74,8 @@ func (l *Ledger) finish(group []*request, err error) {
 	}
 }
 
-// attempt does the group in one transaction and, when it is committed, in the mirror.
-func (l *Ledger) attempt(ctx context.Context, group []*request) (err error) {
+// attempt does the group in one transaction and, when it is committed, in the mirror. It says whether anything was written.
+func (l *Ledger) attempt(ctx context.Context, group []*request) (wrote bool, err error) {
 	started := time.Now()
 	defer func() {
 		l.stats.commitNanos.Add(int64(time.Since(started)))
@@ -98,11 +99,11 @@ func (l *Ledger) attempt(ctx context.Context, group []*request) (err error) {
 		return t.run(ctx, group)
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	l.stats.commits.Add(1)
 	l.apply(t)
-	return nil
+	return t.tx.wrote, nil
 }
 
 // instant is now, and never before an instant at which anything was judged. Only the holder of the
@@ -135,10 +136,14 @@ func (l *Ledger) wake() {
 	l.grown = make(chan struct{})
 }
 
-// noteTrouble remembers whether the store takes what it is given, and logs when that changes.
-func (l *Ledger) noteTrouble(err error) {
+// noteTrouble remembers whether the store takes what it is given, and logs when that changes. A transaction that writes
+// nothing needs no room, and tells nothing of it.
+func (l *Ledger) noteTrouble(wrote bool, err error) {
 	l.mu.Lock()
 	before := l.trouble
+	if err == nil && !wrote && errors.Is(before, store.ErrFull) {
+		err = before
+	}
 	l.trouble = err
 	l.mu.Unlock()
 	switch {
