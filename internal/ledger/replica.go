@@ -81,7 +81,10 @@ func (l *Ledger) catchUp(ctx context.Context, r store.Reader) error {
 		return nil
 	}
 	since := l.revision
-	if head.Revision < since {
+	switch back, err := l.wentBack(ctx, r, head); {
+	case err != nil:
+		return err
+	case back:
 		l.log.Error("The storage was put back to an earlier state while the ledger ran", "revision", head.Revision, "known", since)
 		since = 0
 	}
@@ -116,6 +119,20 @@ func (l *Ledger) catchUp(ctx context.Context, r store.Reader) error {
 	})
 	l.wakeOutboxes(c)
 	return nil
+}
+
+// wentBack reports whether the storage was put back to a state before the one that is known here. Another replica that
+// was there first may have gone on from it, past the revision that is known: it did so with a life that begins before that.
+func (l *Ledger) wentBack(ctx context.Context, r store.Reader, head store.Head) (bool, error) {
+	if head.Revision < l.revision || !l.shared || len(l.lives) == 0 {
+		return head.Revision < l.revision, nil
+	}
+	var stored lives
+	value, err := r.Setting(ctx, settingLives)
+	if err == nil && value != nil {
+		err = decodeSetting(&store.Setting{Name: settingLives, Value: value}, &stored)
+	}
+	return !stored.hold(l.lives.epoch(), l.revision), err
 }
 
 // synced notes that the mirror is that of the storage, once change has made it so.

@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tanggap/tanggap/internal/ledger/store"
 	"github.com/tanggap/tanggap/internal/ledger/store/sqlite"
 )
 
@@ -14,20 +17,12 @@ func TestAStorageThatIsPutBackUnderALedgerIsToldFromTheOneBefore(t *testing.T) {
 	f := testFixture(t)
 	f.append("dsw", received("C1", monday))
 	kept := f.summary().Position
-	backup := t.TempDir()
-	for _, name := range []string{"ledger.db", "ledger.db-wal"} { // nothing writes now
-		if _, err := os.Stat(filepath.Join(f.dir, name)); err == nil {
-			copyFile(t, filepath.Join(f.dir, name), filepath.Join(backup, name))
-		}
-	}
+	backup := f.backUp(t)
 	f.append("sigap", received("L1", monday))
 	f.append("dsw", received("L2", monday))
 	lost := f.summary().Position
 
-	restored, err := sqlite.Open(backup, sqlite.Options{})
-	if err != nil {
-		t.Fatalf("Opening the backup: %v", err)
-	}
+	restored := openBackup(t, backup)
 	if err := f.store.Close(); err != nil {
 		t.Fatalf("Closing the store: %v", err)
 	}
@@ -45,6 +40,80 @@ func TestAStorageThatIsPutBackUnderALedgerIsToldFromTheOneBefore(t *testing.T) {
 	s, err = f.ledger.Summary(t.Context(), kept, 0)
 	if err != nil || s.Since != kept.Sequence || s.Channels["dsw"].Received != 6 {
 		t.Errorf("For a position before the backup the summary is %+v, error %v; want what has changed", s, err)
+	}
+	f.verify()
+}
+
+// backUp copies the files of the storage while nothing writes.
+func (f *fixture) backUp(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for _, name := range []string{"ledger.db", "ledger.db-wal"} {
+		if _, err := os.Stat(filepath.Join(f.dir, name)); err == nil {
+			copyFile(t, filepath.Join(f.dir, name), filepath.Join(dir, name))
+		}
+	}
+	return dir
+}
+
+func openBackup(t *testing.T, dir string) store.Store {
+	t.Helper()
+	s, err := sqlite.Open(dir, sqlite.Options{})
+	if err != nil {
+		t.Fatalf("Opening the backup: %v", err)
+	}
+	return s
+}
+
+// TestAReplicaThatSeesAStorageAfterOthersHaveGoneOnFromAnEarlierStateReadsItAnew fails a database over to a server that lacks
+// the last transactions. One replica is there first and writes past what was lost before the other looks.
+func TestAReplicaThatSeesAStorageAfterOthersHaveGoneOnFromAnEarlierStateReadsItAnew(t *testing.T) {
+	f := testReplicas(t, 2)
+	f.append("dsw", received("C1", monday))
+	f.ask(1)
+	f.append("dsw", received("C2", monday))
+	backup := f.backUp(t)
+	f.append("sigap", received("L1", monday))
+	f.append("dsw", received("L2", monday))
+	f.ask(0)
+	lost := f.summary().Position
+
+	restored := openBackup(t, backup)
+	for _, r := range f.replicas {
+		r.store.cut.Store(true)
+		if r.sync(t.Context()) == nil {
+			t.Fatal("A replica reaches the server that is gone")
+		}
+	}
+	if err := f.store.Close(); err != nil {
+		t.Fatalf("Closing the store: %v", err)
+	}
+	for _, r := range f.replicas {
+		r.store.Store = restored
+	}
+	f.replicas[1].store.cut.Store(false)
+	f.ask(1)
+	for _, id := range []string{"N1", "N2", "N3", "N4", "N5"} {
+		f.append("dsw", received(id, monday))
+	}
+	want := f.summary()
+	if want.Sequence <= lost.Sequence {
+		t.Fatalf("The sequence is %d, not yet past the lost %d", want.Sequence, lost.Sequence)
+	}
+
+	f.replicas[0].store.cut.Store(false)
+	f.ask(0)
+	if diff := cmp.Diff(shownOf(want), shownOf(f.summary())); diff != "" {
+		t.Errorf("What the replicas show differs (-first +second):\n%s", diff)
+	}
+	if s, err := f.ledger.Summary(t.Context(), lost, 0); err != nil || s.Since != 0 {
+		t.Errorf("For a position that is lost it has changes from %d, error %v; want all", s.Since, err)
+	}
+	f.append("dsw", received("N6", monday))
+	if diff := cmp.Diff(map[string]int64{"dsw": 8, "sigap": 0}, map[string]int64{
+		"dsw": f.summary().Channels["dsw"].Received, "sigap": f.summary().Channels["sigap"].Received,
+	}); diff != "" {
+		t.Errorf("Received (-want +got):\n%s", diff)
 	}
 	f.verify()
 }
