@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,40 @@ import (
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/store"
 )
+
+// TestAPageReadsNoFurtherThanItGoes has a page end long before what it may look at.
+func TestAPageReadsNoFurtherThanItGoes(t *testing.T) {
+	s, err := Open(t.TempDir(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	fill := func(tx store.Tx) error {
+		var rows []store.Case
+		for _, channel := range []string{"dsw", "wa"} {
+			for i := range 100 {
+				rows = append(rows, store.Case{CaseKey: key{Channel: channel, CaseID: fmt.Sprintf("C%03d", i)}})
+			}
+		}
+		return tx.PutCases(t.Context(), rows)
+	}
+	if err := s.Update(t.Context(), fill); err != nil {
+		t.Fatal(err)
+	}
+	c := <-s.write
+	defer func() { s.write <- c }()
+	read := 0
+	if err := c.db.Trace(sqlite3.TRACE_ROW, func(sqlite3.TraceEvent, any, any) error { read++; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	cases, next, err := reader{c}.Page(t.Context(), store.PageQuery{Limit: 10, Scan: 1000})
+	if err != nil || len(cases) != 10 || next == nil || *next != cases[9].CaseKey {
+		t.Errorf("The page has %d cases and goes on after %v, error %v; want 10, and after the last", len(cases), next, err)
+	}
+	if read > 20 {
+		t.Errorf("%d rows were read for a page of 10 cases", read)
+	}
+}
 
 // TestEveryReadUsesItsIndex asks SQLite how it would run each statement that reads cases or events:
 // none may go through a whole table, or sort what an index has in order.

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -82,6 +83,9 @@ func (r reader) Settings(_ context.Context, since int64) (settings []store.Setti
 	return settings, nil
 }
 
+// errEnough ends a statement whose further rows nobody wants.
+var errEnough = errors.New("the page is full")
+
 // Page implements store.Reader.
 func (r reader) Page(_ context.Context, q store.PageQuery) (cases []store.Case, next *complaint.CaseKey, err error) {
 	names, err := r.pageChannels(q)
@@ -109,16 +113,13 @@ func (r reader) Page(_ context.Context, q store.PageQuery) (cases []store.Case, 
 		err = r.query("SELECT "+caseColumns+" FROM cases WHERE channel = ? AND case_id > ?"+part+" ORDER BY case_id LIMIT ?",
 			func(b *binder) { b.int(id); b.text(after); b.int(int64(q.Scan - scanned + 1)) },
 			func(row *row) error {
-				if next != nil {
-					return nil
-				}
 				c, err := r.scanCase(row)
 				if err != nil {
 					return err
 				}
 				if scanned == q.Scan || len(cases) == q.Limit {
 					next = &complaint.CaseKey{Channel: name, CaseID: after}
-					return nil
+					return errEnough
 				}
 				scanned++
 				after = c.CaseID
@@ -127,11 +128,11 @@ func (r reader) Page(_ context.Context, q store.PageQuery) (cases []store.Case, 
 				}
 				return nil
 			})
-		if err != nil {
-			return nil, nil, fmt.Errorf("listing cases: %w", err)
-		}
-		if next != nil {
+		switch {
+		case next != nil:
 			return cases, next, nil
+		case err != nil:
+			return nil, nil, fmt.Errorf("listing cases: %w", err)
 		}
 	}
 	return cases, nil, nil
