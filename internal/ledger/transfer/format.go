@@ -1,7 +1,8 @@
 // Package transfer writes all that a ledger's storage holds into one stream, and reads it into another
 // storage, of any kind: events, cases with what was counted of them, figures, channels with their
 // cursors, and settings. It knows nothing of what they mean, so that nothing of it is derived again: a
-// clock, a verdict, a counter and a pseudonym arrive as they were.
+// clock, a verdict, a counter and a pseudonym arrive as they were. Only what an earlier version kept in another
+// form is brought into that of this one.
 //
 // The stream has one JSON document a line. The first is the header, the last the end; between them
 // come settings, channels, figures, replies, and cases, each followed by its events. It holds whatever personal
@@ -208,9 +209,31 @@ func (l *channelLine) channel() store.Channel {
 }
 
 func (l *replyLine) reply() store.Reply {
-	return store.Reply{
+	r := store.Reply{
 		Channel: l.Channel, ID: l.ID, CaseID: l.Case, NextAt: instant(l.NextAt), EndsAt: instant(l.EndsAt), DoneAt: instant(l.DoneAt),
 		Event: l.Event, State: l.State,
+	}
+	if r.CaseID == "" {
+		findable(&r)
+	}
+	return r
+}
+
+// findable gives a reply that a version before kept, by its state alone, what it is found by, as the storages'
+// migrations do.
+func findable(r *store.Reply) {
+	var state struct{ Case, Event, State string }
+	if json.Unmarshal(r.State, &state) != nil || state.Case == "" {
+		return
+	}
+	r.CaseID, r.Event = state.Case, state.Event
+	switch {
+	case r.NextAt.IsZero():
+	case state.State == "Sending":
+		r.EndsAt = r.NextAt
+	default:
+		// One that waits ends a day after it was taken; here a day after it is to be tried again.
+		r.EndsAt = r.NextAt.Add(24 * time.Hour)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -329,5 +330,41 @@ func TestNothingIsImportedIntoALedgerThatIsThere(t *testing.T) {
 	}
 	if _, err := transfer.Import(t.Context(), s, bytes.NewReader(sample(t, 1)), nil); !errors.Is(err, transfer.ErrNotEmpty) {
 		t.Errorf("The error is %v; want that the storage is not empty", err)
+	}
+}
+
+// TestRepliesOfAnEarlierVersionAreFoundByWhatTheirStatesSay imports an export of before replies had their cases, their ends
+// and their answers beside their states.
+func TestRepliesOfAnEarlierVersionAreFoundByWhatTheirStatesSay(t *testing.T) {
+	source := open(t, t.TempDir())
+	defer source.Close()
+	replies := []store.Reply{
+		{ID: "done", DoneAt: now, State: []byte(`{"id":"done","case":"C1","state":"Sent","event":"E1"}`)},
+		{ID: "odd", NextAt: now, State: []byte(`[`)},
+		{ID: "sending", NextAt: now, State: []byte(`{"id":"sending","case":"C1","state":"Sending"}`)},
+		{ID: "waits", NextAt: now, State: []byte(`{"id":"waits","case":"C2","state":"Pending"}`)},
+	}
+	for i := range replies {
+		replies[i].Channel = "dsw"
+	}
+	if err := source.Update(t.Context(), func(tx store.Tx) error { return tx.PutReplies(t.Context(), replies) }); err != nil {
+		t.Fatal(err)
+	}
+	target := open(t, t.TempDir())
+	defer target.Close()
+	if _, err := transfer.Import(t.Context(), target, bytes.NewReader(exported(t, source)), nil); err != nil {
+		t.Fatalf("Importing: %v", err)
+	}
+	want := slices.Clone(replies)
+	want[0].CaseID, want[0].Event = "C1", "E1"
+	want[2].CaseID, want[2].EndsAt = "C1", now
+	want[3].CaseID, want[3].EndsAt = "C2", now.Add(24*time.Hour)
+	var got []store.Reply
+	err := target.View(t.Context(), func(r store.Reader) (err error) {
+		got, err = r.RepliesAfter(t.Context(), "dsw", "", 10)
+		return err
+	})
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("Error %v; the replies (-want +got):\n%s", err, diff)
 	}
 }
