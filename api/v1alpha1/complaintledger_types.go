@@ -46,7 +46,8 @@ type ComplaintLedgerSpec struct {
 	// privacy says what is kept of a reporter's identity.
 	// +optional
 	Privacy *Privacy `json:"privacy,omitempty"`
-	// linking says which complaints on different channels are the same one.
+	// linking counts the complaints of one reporter that come back on another channel (spill-over); without it
+	// none are.
 	// +optional
 	Linking *Linking `json:"linking,omitempty"`
 	// resources of the ledger's container.
@@ -151,9 +152,9 @@ type Privacy struct {
 	StoreHandles bool `json:"storeHandles,omitempty"`
 }
 
-// Linking says which complaints on different channels are the same one.
+// Linking says which complaints of one reporter on different channels belong together.
 type Linking struct {
-	// window is the largest distance in time between two linked complaints.
+	// window is the largest distance in time between a complaint and the one that it came of.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s') && duration(self) <= duration('8784h')",message="must be longer than 0s and at most 8784h (366 days)"
 	Window metav1.Duration `json:"window,omitempty,omitzero"`

@@ -13,7 +13,8 @@ type ComplaintLedgerSpecApplyConfiguration struct {
 	Retention *RetentionApplyConfiguration `json:"retention,omitempty"`
 	// privacy says what is kept of a reporter's identity.
 	Privacy *PrivacyApplyConfiguration `json:"privacy,omitempty"`
-	// linking says which complaints on different channels are the same one.
+	// linking counts the complaints of one reporter that come back on another channel (spill-over); without it
+	// none are.
 	Linking *LinkingApplyConfiguration `json:"linking,omitempty"`
 	// resources of the ledger's container.
 	Resources *ResourcesApplyConfiguration `json:"resources,omitempty"`

@@ -9,9 +9,9 @@ import (
 // LinkingApplyConfiguration represents a declarative configuration of the Linking type for use
 // with apply.
 //
-// Linking says which complaints on different channels are the same one.
+// Linking says which complaints of one reporter on different channels belong together.
 type LinkingApplyConfiguration struct {
-	// window is the largest distance in time between two linked complaints.
+	// window is the largest distance in time between a complaint and the one that it came of.
 	Window *v1.Duration `json:"window,omitempty"`
 }
 
