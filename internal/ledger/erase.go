@@ -267,6 +267,7 @@ func (t *transaction) erase(rules *policy.Rules, state *caseState, events []stor
 			through, by = later(through, fromMicros(t.erased()[i].At)), i
 		}
 	}
+	ruled := ""
 	for i := range events {
 		e, whose := &events[i], by
 		if e.OccurredAt.After(through) {
@@ -274,6 +275,9 @@ func (t *transaction) erase(rules *policy.Rules, state *caseState, events []stor
 			if whose < 0 {
 				continue
 			}
+		}
+		if len(cleared) == 0 {
+			ruled = state.ruled(rules, events, state.record.Kept)
 		}
 		if had := strip(rules, e, store.ContentText|store.ContentHandles); had || e.Pseudonym != nil {
 			e.Pseudonym = nil
@@ -290,6 +294,7 @@ func (t *transaction) erase(rules *policy.Rules, state *caseState, events []stor
 	if by >= 0 {
 		t.erasure(by).Cases++
 	}
+	state.keepRule(rules, ruled, events)
 	state.record.Erased, state.record.Linked = micros(through), ""
 	state.row.Pseudonym, state.row.Holds = pseudonym(events), holds(events)
 	return cleared

@@ -45,13 +45,11 @@ func judge(r *policy.Rules, h hearing, figures tally) *caseState {
 	if r == nil {
 		return h.frozen(figures)
 	}
-	facts := make([]complaint.Event, len(h.events))
-	for i := range h.events {
-		facts[i] = h.events[i].Event
-	}
+	facts := factsOf(h.events)
 	in := r.Input(facts, h.at, h.through)
 	if h.before != nil && slices.ContainsFunc(facts, func(e complaint.Event) bool { return e.Cleared }) {
 		in.Subject.Dimensions = reclassify(r, in.Subject.Attributes, h.before.row.Dimensions)
+		in.Subject.Kept = h.before.record.Kept
 	}
 	derived := r.SLA.Evaluate(in)
 
@@ -69,6 +67,14 @@ func judge(r *policy.Rules, h hearing, figures tally) *caseState {
 	figures.gauges(h.before, -1)
 	figures.gauges(s, +1)
 	return s
+}
+
+func factsOf(events []store.Event) []complaint.Event {
+	facts := make([]complaint.Event, len(events))
+	for i := range events {
+		facts[i] = events[i].Event
+	}
+	return facts
 }
 
 // frozen is the state of a case whose channel has no rules: what is shown stays, and nothing is

@@ -474,7 +474,7 @@ func (m *machine) judgeOne(k complaint.CaseKey, c *modelCase, r *policy.Rules) b
 		m.judgeAs(k, c, r, slices.DeleteFunc(slices.Clone(c.events), func(e store.Event) bool { return c.fresh[e.ID] }), why)
 	}
 	m.judgeAs(k, c, r, c.events, byEvidence)
-	redact(r, c.events)
+	(&caseState{}).redact(r, c.events)
 	return true
 }
 

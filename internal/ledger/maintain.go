@@ -174,18 +174,26 @@ func (t *transaction) expire(ctx context.Context, limit int) (more bool, err err
 func (t *transaction) clear(ctx context.Context, cases []store.Case, content store.Content) error {
 	return store.EachPortion(ctx, t.tx, cases, func(some []store.Case, events [][]store.Event) error {
 		var cleared []store.Event
+		states := make([]*caseState, len(some))
 		for i := range some {
+			state, err := load(&some[i])
+			if err != nil {
+				return err
+			}
 			rules := t.rules(some[i].Channel)
+			ruled := state.ruled(rules, events[i], state.record.Kept)
 			for j := range events[i] {
 				if e := &events[i][j]; strip(rules, e, content) {
 					cleared = append(cleared, *e)
 				}
 			}
-			some[i].Holds = holds(events[i])
+			state.keepRule(rules, ruled, events[i])
+			state.row.Holds = holds(events[i])
+			states[i] = state
 		}
 		if err := t.tx.ReplaceEvents(ctx, cleared); err != nil {
 			return err
 		}
-		return t.tx.PutCases(ctx, some)
+		return t.put(ctx, states)
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	"github.com/tanggap/tanggap/internal/policy"
+	"github.com/tanggap/tanggap/internal/sla"
 )
 
 // private is a complaint whose every private part is a word of its own.
@@ -198,4 +199,61 @@ func TestNoErrorTellsWhatSomebodyWrote(t *testing.T) {
 	if strings.Contains(out.Rejected[0].Message, "RAHASIA") || strings.Contains(out.Rejected[0].Message, "7777") {
 		t.Errorf("The rejection tells content: %s", out.Rejected[0].Message)
 	}
+}
+
+// byPlace promises more where the attributes of a complaint name a place.
+func byPlace() policy.Document {
+	d := samplePolicy()
+	d.Retention.Content = "240h"
+	city := d.SLAs["city"]
+	city.Rules = append([]sla.Rule{{Name: "beji", Match: `complaint.attributes.place == "Beji"`, Clocks: []sla.Clock{
+		{Name: "FirstAnswer", Measures: "FirstAnswer", Target: sla.Target{Within: "30m"}},
+		{Name: "Visit", Measures: "FirstResolution", Target: sla.Target{Within: "1h"}},
+	}}}, city.Rules...)
+	d.SLAs["city"] = city
+	return d
+}
+
+func at(place string, e complaint.Event) complaint.Event {
+	e.Attributes = map[string]string{"place": place}
+	return e
+}
+
+// What attributes had decided stays as what words had: a case keeps its rule, its clocks and its verdicts.
+func TestARuleThatAttributesToldStaysWhenTheyGo(t *testing.T) {
+	f := testFixture(t)
+	f.policy(byPlace())
+	f.append("dsw", at("Beji", received("closed", monday)), at("Beji", received("redacted", monday)), at("Beji", by(received("erased", monday), erasedPhone, "x")))
+	f.clock.move(10 * time.Minute)
+	f.append("dsw", status("closed", complaint.StatusResolved, f.clock.now()),
+		event("redacted", "r", complaint.KindRedacted, complaint.ActorCitizen, f.clock.now()))
+	f.erase(t, ledgerapi.ErasureReporter{Phone: erasedPhone})
+	f.verify()
+	f.pass(time.Hour)
+	f.through("dsw", f.clock.now())
+	f.advance()
+	f.wantClock("Past due by the rule of the place", "dsw", "Visit", ledgerapi.ClockSeries{Met: 1, Breached: 2, Overdue: 2})
+	f.wantClock("By that of the flood", "dsw", "Done", ledgerapi.ClockSeries{})
+	if corrections := f.summary().Channels["dsw"].Corrections; corrections != nil {
+		t.Errorf("Corrections are %v; want none, as nothing happened", corrections)
+	}
+	f.verify()
+
+	f.pass(241 * time.Hour)
+	f.expire()
+	f.verify()
+	f.append("dsw", event("closed", "late", complaint.KindCitizenMessage, complaint.ActorCitizen, monday.Add(time.Minute)))
+	f.wantClock("After a late word", "dsw", "Visit", ledgerapi.ClockSeries{Met: 1, Breached: 2, Overdue: 2})
+	f.verify()
+
+	// An attribute that comes later says otherwise.
+	moved := at("Beji", event("erased", "moved", complaint.KindAssigned, complaint.ActorOfficial, f.clock.now()))
+	moved.Attributes[complaint.AttributeCategory] = "Sampah"
+	elsewhere := at("Cinere", event("redacted", "elsewhere", complaint.KindAssigned, complaint.ActorOfficial, f.clock.now()))
+	elsewhere.Attributes[complaint.AttributeCategory] = "Sampah"
+	f.append("dsw", moved, elsewhere)
+	if got := f.figures("dsw", "Visit").Overdue; got != 1 {
+		t.Errorf("By the rule of the place %d are overdue; want the one that is still there", got)
+	}
+	f.verify()
 }

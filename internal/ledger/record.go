@@ -31,6 +31,8 @@ type record struct {
 	// From is the channel that the case spilled over from; Linked the case there.
 	From   string `json:"sf,omitempty"`
 	Linked string `json:"sc,omitempty"`
+	// Kept is the rule that attributes told which are gone; nil where none of them did.
+	Kept *sla.Kept `json:"k,omitempty"`
 	// Erased is the instant, in microseconds since 1970, through which everything was taken from the case
 	// because its reporter was erased.
 	Erased int64 `json:"e,omitempty"`

@@ -11,7 +11,7 @@ import (
 
 // redact takes the content from the events that a Redacted of their case covers: all up to its time,
 // whenever they arrive. It changes events in place and returns those that changed.
-func redact(rules *policy.Rules, events []store.Event) (cleared []store.Event) {
+func (s *caseState) redact(rules *policy.Rules, events []store.Event) (cleared []store.Event) {
 	var through time.Time
 	for i := range events {
 		if e := &events[i]; e.Kind == complaint.KindRedacted && e.OccurredAt.After(through) {
@@ -21,12 +21,32 @@ func redact(rules *policy.Rules, events []store.Event) (cleared []store.Event) {
 	if through.IsZero() {
 		return nil
 	}
+	ruled := s.ruled(rules, events, s.record.Kept)
 	for i := range events {
 		if e := &events[i]; !e.OccurredAt.After(through) && strip(rules, e, store.ContentText|store.ContentHandles) {
 			cleared = append(cleared, *e)
 		}
 	}
+	s.keepRule(rules, ruled, events)
 	return cleared
+}
+
+// ruled is the name of the rule of a case with these events.
+func (s *caseState) ruled(rules *policy.Rules, events []store.Event, kept *sla.Kept) string {
+	if rules == nil {
+		return ""
+	}
+	in := sla.Input{Events: factsOf(events), At: fromMicros(s.record.JudgedAt)}
+	return rules.SLA.RuleOf(sla.Subject{
+		Channel: rules.Name, Official: rules.Channel.Official, Dimensions: s.row.Dimensions, Attributes: sla.Attributes(in), Kept: kept,
+	})
+}
+
+// keepRule has a case, content of which was taken, go on by the rule that it had: what attributes had decided stays.
+func (s *caseState) keepRule(rules *policy.Rules, rule string, events []store.Event) {
+	if s.ruled(rules, events, s.record.Kept) != rule {
+		s.record.Kept = &sla.Kept{Rule: rule, Without: s.ruled(rules, events, nil)}
+	}
 }
 
 // dropHandles takes the raw handles from events, in place, and returns those that had any.

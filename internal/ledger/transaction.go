@@ -321,7 +321,7 @@ func (t *transaction) decide(c *touched, before *caseState) (state *caseState, c
 		h.before = judge(rules, base, t.figures)
 	}
 	state = judge(rules, h, t.figures)
-	cleared = append(t.erase(rules, state, c.events), redact(rules, c.events)...)
+	cleared = append(t.erase(rules, state, c.events), state.redact(rules, c.events)...)
 	if p := t.compiled(); p != nil && !p.Retention.StoreHandles {
 		// They were stored while an earlier policy said so.
 		cleared = append(cleared, dropHandles(c.events)...)

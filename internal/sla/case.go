@@ -29,6 +29,16 @@ type Subject struct {
 	Dimensions complaint.Dimensions
 	// Attributes are those of the case; the function Attributes gathers them from its events.
 	Attributes map[string]string
+	// Kept is what attributes had decided that are gone; nil is nothing.
+	Kept *Kept
+}
+
+// Kept says which rule a case has by attributes that were cleared since. It has that as long as nothing that
+// came later leads to another one.
+type Kept struct {
+	// Rule is the name of the rule, and Without that of the one which is found without the attributes; "" is none.
+	Rule    string `json:"rule,omitempty"`
+	Without string `json:"without,omitempty"`
 }
 
 // Case is the state of a case: a pure function of the policy and the Input. Instants are UTC; the zero

@@ -29,9 +29,42 @@ func eventEnv() (*expr.Env, error) {
 	}})
 }
 
-// rule is the first rule that matches, or nil. A match that fails on the subject, such as one that asks
-// for an attribute which the case does not have, does not match.
+// RuleOf is the name of the rule for a case, "" for none, wherever the policy begins to be enforced.
+func (p *Policy) RuleOf(s Subject) string {
+	if p == nil {
+		return ""
+	}
+	return p.rule(&s).called()
+}
+
+// called is the name of a rule; nil has none.
+func (r *rule) called() string {
+	if r == nil {
+		return ""
+	}
+	return r.name
+}
+
+// rule is the rule that matches, or that is kept; nil if there is none.
 func (p *Policy) rule(s *Subject) *rule {
+	found := p.matching(s)
+	if s.Kept == nil || found.called() != s.Kept.Without {
+		return found
+	}
+	if s.Kept.Rule == "" {
+		return nil
+	}
+	for i := range p.rules {
+		if p.rules[i].name == s.Kept.Rule {
+			return &p.rules[i]
+		}
+	}
+	return found // the policy no longer has it
+}
+
+// matching is the first rule that matches, or nil. A match that fails on the subject, such as one that asks
+// for an attribute which the case does not have, does not match.
+func (p *Policy) matching(s *Subject) *rule {
 	var vars map[string]any
 	for i := range p.rules {
 		r := &p.rules[i]
