@@ -44,7 +44,7 @@ func runMachine(rt *rapid.T, f *fixture) {
 	f.open()
 	m := &machine{
 		fixture: f, ids: map[[2]string]bool{}, cases: map[complaint.CaseKey]*modelCase{},
-		through: map[string]time.Time{}, counters: tally{}, followers: make([]ledgerapi.View, 3),
+		through: map[string]time.Time{}, counters: tally{}, erased: map[string]time.Time{}, followers: make([]ledgerapi.View, 3),
 	}
 	defer m.close()
 	m.usePolicy(rt, 0)
@@ -78,8 +78,8 @@ type machine struct {
 	rules    *policy.Policy
 	serial   int
 	stored   int
-	// erasing says that somebody was erased.
-	erasing bool
+	// erased are the phones of who was erased, and until when.
+	erased map[string]time.Time
 	// followers are operators, each with what it has of the summary.
 	followers []ledgerapi.View
 }
@@ -405,20 +405,33 @@ func (m *machine) event(rt *rapid.T, now time.Time) complaint.Event {
 // judgeAfter judges every case of the model. Who was erased is nobody from then on, also where it comes late;
 // what was said is judged before it goes.
 func (m *machine) judgeAfter(rt *rapid.T) {
-	if m.erasing {
+	if len(m.erased) > 0 {
 		m.recall(rt, func(known, stored *store.Event) { known.Pseudonym = stored.Pseudonym })
 	}
 	m.judgeAll()
-	if m.erasing {
-		m.forget(rt)
+	if len(m.erased) == 0 {
+		return
+	}
+	m.forget(rt)
+	for phone, until := range m.erased {
+		name, _ := m.names.of((&complaint.Reporter{Phone: phone}).Identity(""))
+		for k, c := range m.cases {
+			for i := range c.events {
+				if e := &c.events[i]; string(e.Pseudonym) == string(name) && !e.OccurredAt.After(until) {
+					rt.Errorf("Of who was erased until %v the event %s of %v is left, of %v", until, e.ID, k, e.OccurredAt)
+				}
+			}
+		}
 	}
 }
 
-// eraseSomebody erases one of the reporters there are.
+// eraseSomebody erases one of the reporters there are, or who is both of them.
 func (m *machine) eraseSomebody(rt *rapid.T) {
-	m.erasing = true
-	phone := rapid.SampledFrom(phones()).Draw(rt, "erased")
-	request := ledgerapi.ErasureRequest{Reporters: []ledgerapi.ErasureReporter{{Phone: phone}}}
+	var request ledgerapi.ErasureRequest
+	for _, phone := range rapid.SliceOfNDistinct(rapid.SampledFrom(phones()), 1, 2, rapid.ID).Draw(rt, "erased") {
+		request.Reporters = append(request.Reporters, ledgerapi.ErasureReporter{Phone: phone})
+		m.erased[phone] = m.clock.now()
+	}
 	if _, err := m.ledger.Erase(context.Background(), request); err != nil {
 		rt.Fatalf("Erasing: %v", err)
 	}
