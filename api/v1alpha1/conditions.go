@@ -13,7 +13,8 @@ const (
 	ConditionWorkerAvailable = "WorkerAvailable"
 	// ConditionSourceConnected (ComplaintChannel) is what the worker reports of the source: credentials
 	// work and the last poll or delivery succeeded. Its reason is one of the ledger API's reasons. Of several
-	// workers one that is at fault is shown, unless another one had a success within ten minutes.
+	// workers one that is at fault is shown, unless it got bad deliveries and another one had a good one within
+	// ten minutes.
 	ConditionSourceConnected = "SourceConnected"
 	// ConditionUnauthenticated (ComplaintChannel) is True while a webhook's `verification.type` is None.
 	ConditionUnauthenticated = "Unauthenticated"

@@ -44,8 +44,8 @@ type instance struct {
 const (
 	// heardFor is how long what a life said counts; workers report every ten seconds.
 	heardFor = 30 * time.Second
-	// provenFor is how long a success of one life outweighs that another one finds the source at fault: of a public
-	// address it may have met nothing but junk.
+	// provenFor is how long a success of one life outweighs that another one got deliveries of no use: to a public
+	// address anybody may send some.
 	provenFor = 10 * time.Minute
 	// maxInstances bounds how many lives are remembered. Beyond it go those that have been silent for silentFor, for
 	// what comes back and is not remembered is counted twice; beyond mostInstances any.
@@ -140,22 +140,28 @@ func sumUp(instances map[string]instance, at time.Time) (says instance) {
 	return says
 }
 
-// weight tells whose word counts: a success, a fault, a source that was well once, nothing at all, and any by who has left.
+// weight tells whose word counts: a fault, a success, deliveries of no use, a source that was well once, nothing at all, and
+// any by who has left.
 func (i *instance) weight(at time.Time) int {
-	if i.Left {
+	switch {
+	case i.Left:
 		return 0
-	}
-	switch i.State {
-	case ledgerapi.SourceConnected:
-		if i.LastSuccessAt != nil && at.Sub(*i.LastSuccessAt) < provenFor {
-			return 4
-		}
-		return 2
-	case ledgerapi.SourceDisconnected:
+	case i.State == ledgerapi.SourceDisconnected && slices.Contains(ofDeliveries[:], i.Reason):
 		return 3
-	case ledgerapi.SourceUnknown:
+	case i.State == ledgerapi.SourceDisconnected:
+		return 5
+	case i.State == ledgerapi.SourceConnected && i.LastSuccessAt != nil && at.Sub(*i.LastSuccessAt) < provenFor:
+		return 4
+	case i.State == ledgerapi.SourceConnected:
+		return 2
 	}
 	return 1
+}
+
+// ofDeliveries are the reasons why a delivery is of no use, which say nothing of the source where others are taken.
+var ofDeliveries = [...]ledgerapi.Reason{
+	ledgerapi.ReasonSignatureInvalid, ledgerapi.ReasonReplayed, ledgerapi.ReasonBodyTooLarge, ledgerapi.ReasonInvalidBody,
+	ledgerapi.ReasonMappingFailed, ledgerapi.ReasonInvalidEvent, ledgerapi.ReasonRateLimited,
 }
 
 func longestSilent(instances map[string]instance) (name string) {

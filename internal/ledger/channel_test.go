@@ -116,19 +116,22 @@ func TestSeveralWorkersAreSummedUp(t *testing.T) {
 	left := says{state: ledgerapi.SourceConnected, reason: ledgerapi.ReasonConnected, success: time.Minute, leaving: true}
 	nothing := says{state: ledgerapi.SourceUnknown, reason: ledgerapi.ReasonWaitingForFirst}
 	junk := says{state: ledgerapi.SourceDisconnected, reason: ledgerapi.ReasonSignatureInvalid}
+	odd := says{state: ledgerapi.SourceDisconnected, reason: ledgerapi.ReasonInvalidBody}
 	broken := says{state: ledgerapi.SourceDisconnected, reason: ledgerapi.ReasonUnreachable}
 	for name, tt := range map[string]struct {
 		one, other says
 		want       ledgerapi.Reason
 	}{
-		"nobody has delivered to one of them":              {well(time.Hour), nothing, ledgerapi.ReasonConnected},
-		"nobody has delivered to either":                   {nothing, nothing, ledgerapi.ReasonWaitingForFirst},
-		"one got junk while the other works":               {junk, well(time.Minute), ledgerapi.ReasonConnected},
-		"one got junk and the other nothing for long":      {junk, well(time.Hour), ledgerapi.ReasonSignatureInvalid},
-		"one got junk and the other nothing at all":        {junk, nothing, ledgerapi.ReasonSignatureInvalid},
-		"both are at fault, the first by name tells of it": {junk, broken, ledgerapi.ReasonSignatureInvalid},
-		"one has left and the other is at fault":           {left, broken, ledgerapi.ReasonUnreachable},
-		"one has left and nobody came to the other yet":    {left, nothing, ledgerapi.ReasonWaitingForFirst},
+		"nobody has delivered to one of them":           {well(time.Hour), nothing, ledgerapi.ReasonConnected},
+		"nobody has delivered to either":                {nothing, nothing, ledgerapi.ReasonWaitingForFirst},
+		"one got junk while the other works":            {junk, well(time.Minute), ledgerapi.ReasonConnected},
+		"one got junk and the other nothing for long":   {junk, well(time.Hour), ledgerapi.ReasonSignatureInvalid},
+		"one got junk and the other nothing at all":     {junk, nothing, ledgerapi.ReasonSignatureInvalid},
+		"one cannot be reached while the other works":   {broken, well(time.Minute), ledgerapi.ReasonUnreachable},
+		"both are at fault, a delivery says less":       {junk, broken, ledgerapi.ReasonUnreachable},
+		"both got junk, the first by name tells of it":  {junk, odd, ledgerapi.ReasonSignatureInvalid},
+		"one has left and the other is at fault":        {left, broken, ledgerapi.ReasonUnreachable},
+		"one has left and nobody came to the other yet": {left, nothing, ledgerapi.ReasonWaitingForFirst},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := testFixture(t)
