@@ -81,10 +81,10 @@ func (Type) Open(settings channel.Settings) (channel.Source, error) {
 		translator: translator{
 			staffGroup: spec.StaffGroupID, window: channel.Duration(spec.CaseWindow, defaultWindow), key: mac.New(sha256.New, secret),
 		},
-		interval:   channel.Duration(polling.Interval, defaultInterval),
-		maxPages:   channel.Number(polling.MaxPages, defaultMaxPages),
-		now:        settings.Now,
-		logger:     settings.Logger,
+		interval: channel.Duration(polling.Interval, defaultInterval),
+		maxPages: channel.Number(polling.MaxPages, defaultMaxPages),
+		now:      settings.Now,
+		logger:   settings.Logger,
 	}
 	if spec.Webhook != nil {
 		return s.deliveredTo(spec.Webhook, settings)
