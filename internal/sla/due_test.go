@@ -83,3 +83,22 @@ func TestHoursPastMidnightCloseAfterTheDayTheyBelongTo(t *testing.T) {
 		"04 02:00 StatusChanged official AwaitingThirdParty", "04 07:00 StatusChanged official Open"),
 		"FirstAnswer Running: 02 09:00 → 05 00:00, -, 1 days left")
 }
+
+func TestTheNextChangeIsTheFirstThatTimeAloneMakes(t *testing.T) {
+	p := promise(t,
+		clockOf(MeasureAcknowledgement, within("3h"), warnBefore("1h")), clockOf(MeasureFirstAnswer, within("2h"), warnBefore("30m")),
+		clockOf(MeasureFirstResolution, within("4h"), paused), clockOf(MeasureTotalResolution, within("10m"), onAssigned))
+	received, waiting := "02 08:00 Received citizen", "02 08:10 StatusChanged official AwaitingCitizen"
+	due := time.Microsecond // past a due instant
+	for when, want := range map[string]time.Time{
+		"02 08:30": at(t, "02 09:30"),          // the answer is due soon
+		"02 09:30": at(t, "02 10:00"),          // the acknowledgement is
+		"02 10:00": at(t, "02 10:00").Add(due), // the answer is late
+		"02 10:01": at(t, "02 11:00").Add(due), // the acknowledgement is, too
+		"02 11:01": {},                         // what stands still waits for an event
+	} {
+		if got := evaluate(t, p, when, received, waiting).NextChange; !got.Equal(want) {
+			t.Errorf("%s: got %s, want %s", when, show(got), show(want))
+		}
+	}
+}
