@@ -112,6 +112,20 @@ func TestTheFirstLines(t *testing.T) {
 	}
 }
 
+func TestIdentifiersOfStrangersDoNotReachTheTerminal(t *testing.T) {
+	received, merged := event("1", "08:00", complaint.KindReceived, complaint.ActorCitizen), event("2", "08:40", complaint.KindMerged, complaint.ActorSystem)
+	received.CaseID, merged.CaseID, merged.Into = "C\x1b[2J", "C\x1b[2J", "C\x1b[8m0"
+	now := at("2026-11-02T09:00:00+07:00")
+	report := Judge(compiled(t, policy.Channel{SLA: "city"}), []complaint.Event{received, merged}, now, now)
+	var b strings.Builder
+	if err := report.WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	if want := `dsw "C\x1b[2J": merged into "C\x1b[8m0"` + "\n"; !strings.HasPrefix(b.String(), want) || strings.Contains(b.String(), "\x1b") {
+		t.Errorf("want %s, got %q", want, b.String())
+	}
+}
+
 func TestCasesAreSortedAndTimesHaveTheirYear(t *testing.T) {
 	events := []complaint.Event{
 		{Channel: "wa", CaseID: "1", ID: "1", Kind: complaint.KindReceived, Actor: complaint.ActorCitizen, OccurredAt: at("2025-12-31T23:59:30+07:00")},

@@ -70,7 +70,7 @@ func (p *printer) headline() string {
 	case s.Received.IsZero():
 		return "not received yet"
 	case s.MergedInto != "":
-		return "merged into " + s.MergedInto
+		return "merged into " + complaint.Shown(s.MergedInto)
 	case s.Cancelled:
 		return "closed as " + string(s.Status)
 	case s.Unanswered:
