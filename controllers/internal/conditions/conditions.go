@@ -64,15 +64,6 @@ func (s *Set) Before(conditionType string) *metav1.Condition {
 	return meta.FindStatusCondition(s.before, conditionType)
 }
 
-// Restore gives a condition the message it had before. It is for messages that move without anything
-// having happened, which are written together with the numbers of the status.
-func (s *Set) Restore(conditionType string) {
-	now, old := s.Get(conditionType), s.Before(conditionType)
-	if now != nil && old != nil && now.Status == old.Status && now.Reason == old.Reason {
-		now.Message = old.Message
-	}
-}
-
 // List are the conditions of this pass in the order in which they were set.
 func (s *Set) List() []metav1.Condition { return s.list }
 
