@@ -72,11 +72,13 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, limit int64, stric
 	if weight < 0 || weight > limit {
 		weight = limit
 	}
-	if !s.bodies.TryAcquire(weight) {
-		unavailable(w, 1, "the ledger reads as many requests as it can hold, try again")
-		return false
+	if weight > smallBody {
+		if !s.bodies.TryAcquire(weight) {
+			unavailable(w, 1, "the ledger reads as many requests as it can hold, try again")
+			return false
+		}
+		defer s.bodies.Release(weight)
 	}
-	defer s.bodies.Release(weight)
 	// What is set aside before it arrives is bounded; MinRead is what finds the end.
 	content := bytes.NewBuffer(make([]byte, 0, min(weight, maxGrow)+bytes.MinRead))
 	_, err := content.ReadFrom(http.MaxBytesReader(w, r.Body, limit))

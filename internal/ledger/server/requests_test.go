@@ -5,9 +5,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tanggap/tanggap/internal/complaint"
@@ -92,6 +95,51 @@ func TestBadRequestsAreExplained(t *testing.T) {
 				t.Errorf("The answer is %q", resp.Header.Get("Content-Type"))
 			}
 		})
+	}
+}
+
+// TestLargeBodiesAreBoundedTogether has as many large batches begin as may be read at once, and none end.
+func TestLargeBodiesAreBoundedTogether(t *testing.T) {
+	s, _ := newSite(t)
+	if _, err := s.operator(t).PutPolicy(t.Context(), sitePolicy()); err != nil {
+		t.Fatal(err)
+	}
+	handler := New(s.ledger, tokens{"t": "dsw-worker"}, slog.New(slog.DiscardHandler))
+	send := func(body io.Reader, length int64) *httptest.ResponseRecorder {
+		request := httptest.NewRequest(http.MethodPost, "/v1/channels/dsw/events", body)
+		request.ContentLength = length
+		request.Header.Set("Authorization", "Bearer t")
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, request)
+		return recorder
+	}
+	padded := func(length int) io.Reader { return strings.NewReader("{}" + strings.Repeat(" ", length-2)) }
+	var begun sync.WaitGroup
+	var pipes []*io.PipeWriter
+	for range maxBodies / ledgerapi.MaxRequestBytes {
+		from, to := io.Pipe()
+		pipes = append(pipes, to)
+		begun.Go(func() {
+			if got := send(from, ledgerapi.MaxRequestBytes).Code; got != http.StatusOK {
+				t.Errorf("One that was begun before is answered %d", got)
+			}
+		})
+		if _, err := to.Write([]byte("{}")); err != nil { // returns once it was read
+			t.Fatal(err)
+		}
+	}
+	if got := send(padded(1<<20), 1<<20); got.Code != http.StatusServiceUnavailable || got.Header().Get("Retry-After") != "1" {
+		t.Errorf("A large one too many is answered %d, Retry-After %q", got.Code, got.Header().Get("Retry-After"))
+	}
+	if got := send(padded(smallBody), smallBody); got.Code != http.StatusOK {
+		t.Errorf("A small one is answered %d: %s", got.Code, got.Body)
+	}
+	for _, pipe := range pipes {
+		_ = pipe.Close()
+	}
+	begun.Wait()
+	if got := send(padded(1<<20), 1<<20); got.Code != http.StatusOK {
+		t.Errorf("Afterwards a large one is answered %d", got.Code)
 	}
 }
 

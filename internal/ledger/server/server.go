@@ -22,8 +22,10 @@ import (
 )
 
 const (
-	// maxBodies bounds the bytes of all bodies that are being read.
+	// maxBodies bounds the bytes of all bodies that are being read, but for those of smallBody at most: what is delivered
+	// to one channel is not refused because others send large batches.
 	maxBodies = 128 << 20
+	smallBody = 64 << 10
 	// maxGrow bounds the memory that is set aside for a body before it arrives.
 	maxGrow = 1 << 20
 	// maxPolicyBytes bounds a policy: some thousand channels with their SLAs.
