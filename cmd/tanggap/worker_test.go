@@ -139,11 +139,11 @@ func TestAConnectionThatWasForgottenIsGivenUp(t *testing.T) {
 	way := &forgetful{Listener: listener, to: source.Listener.Addr().String()}
 	go way.run()
 
-	transport := sourceTransport(20 * time.Millisecond)
+	transport := sourceTransport(400 * time.Millisecond) // long enough for a machine that is busy
 	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: x509.NewCertPool()}
 	transport.TLSClientConfig.RootCAs.AddCert(source.Certificate())
 	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Timeout: 2 * time.Second}
+	client := &http.Client{Transport: transport, Timeout: 5 * time.Second}
 	get := func() (string, error) {
 		answer, err := client.Get("https://" + listener.Addr().String())
 		if err != nil {
