@@ -111,7 +111,7 @@ func runWorker(ctx context.Context, f workerFlags, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("--config: %w", err)
 	}
-	config, err := worker.ParseConfig(rendered)
+	config, err := worker.ParseConfig(rendered, f.check)
 	if err != nil {
 		return fmt.Errorf("--config: %w", err)
 	}

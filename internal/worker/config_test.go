@@ -18,15 +18,25 @@ import (
 )
 
 func TestConfigurationsAreChecked(t *testing.T) {
-	for name, test := range map[string]struct{ data, fails string }{
-		"as the operator renders it": {`{"ledgerURL":"https://ledger.example","channels":[{"name":"dsw","source":{"type":"open311","open311":{"url":"https://x.example","polling":{"interval":"1m0s"}}}}]}`, ""},
-		"of a newer operator":        {`{"ledgerURL":"https://ledger.example","channels":[],"shards":3}`, ""},
-		"not JSON":                   {`{`, "reading the configuration: unexpected end of JSON input"},
-		"a channel without a name":   {`{"channels":[{}]}`, "channels[0].name: must not be empty"},
-		"a channel twice":            {`{"channels":[{"name":"a"},{"name":"a"}]}`, `channels[1].name: "a" occurs twice`},
+	const rendered = `{"ledgerURL":"https://ledger.example","channels":[{"name":"dsw","source":{"type":"open311","open311":{"url":"https://x.example","polling":{"interval":"1m0s"}}}}]}`
+	for name, test := range map[string]struct {
+		data   string
+		strict bool
+		fails  string
+	}{
+		"as the operator renders it":                {data: rendered},
+		"as the operator renders it, to be checked": {data: rendered, strict: true},
+		"of a newer operator":                       {data: `{"ledgerURL":"https://ledger.example","channels":[],"shards":3}`},
+		"not JSON":                                  {data: `{`, fails: "reading the configuration: unexpected end of JSON input"},
+		"a channel without a name":                  {data: `{"channels":[{}]}`, fails: "channels[0].name: must not be empty"},
+		"a channel twice":                           {data: `{"channels":[{"name":"a"},{"name":"a"}]}`, fails: `channels[1].name: "a" occurs twice`},
+		"a field that is misspelt, to be checked": {
+			data: `{"channels":[{"name":"a","source":{"type":"rest","rest":{"pagnation":{}}}}]}`, strict: true, fails: `reading the configuration: json: unknown field "pagnation"`,
+		},
+		"no channel, to be checked": {data: `{}`, strict: true, fails: "channels: must not be empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := ParseConfig([]byte(test.data))
+			_, err := ParseConfig([]byte(test.data), test.strict)
 			got := ""
 			if err != nil {
 				got = err.Error()

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -66,11 +67,22 @@ type Worker struct {
 }
 
 // ParseConfig reads and checks what the operator rendered. Members that this version does not know are
-// passed over, for the operator may be newer for a moment.
-func ParseConfig(data []byte) (Config, error) {
+// passed over, for the operator may be newer for a moment; a strict reading, of what a person may have written, refuses
+// them, and a configuration without a channel.
+func ParseConfig(data []byte, strict bool) (Config, error) {
 	var config Config
 	if err := json.Unmarshal(data, &config); err != nil {
 		return Config{}, fmt.Errorf("reading the configuration: %w", err)
+	}
+	if strict {
+		decoder := json.NewDecoder(bytes.NewReader(data))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&Config{}); err != nil {
+			return Config{}, fmt.Errorf("reading the configuration: %w", err)
+		}
+		if len(config.Channels) == 0 {
+			return Config{}, errors.New("channels: must not be empty")
+		}
 	}
 	seen := map[string]bool{}
 	for i := range config.Channels {
