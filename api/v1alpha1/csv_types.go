@@ -55,7 +55,7 @@ const (
 // CSVFiles are files in a directory of a volume. Each content is read once; what a file held that could
 // not be understood is counted, and shown with its line.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.quarantine) || self.quarantine.claimName != self.volume.claimName || (has(self.quarantine.subPath) ? self.quarantine.subPath : '').replace('/', ' ').trim() != (has(self.volume.subPath) ? self.volume.subPath : '').replace('/', ' ').trim()",message="quarantine: must be another directory than volume, or what was rejected is read again"
+// +kubebuilder:validation:XValidation:rule="!has(self.quarantine) || self.quarantine.claimName != self.volume.claimName || (has(self.quarantine.subPath) ? self.quarantine.subPath : '.').replace('/', ' ').trim() != (has(self.volume.subPath) ? self.volume.subPath : '.').replace('/', ' ').trim()",message="quarantine: must be another directory than volume, or what was rejected is read again"
 type CSVFiles struct {
 	// volume is the directory. The worker only reads it.
 	// +required

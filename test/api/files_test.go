@@ -64,6 +64,7 @@ func badFiles() map[string]badManifest {
 		"files of a ledger":                           {exports, filesPatch(`volume: {claimName: data-ledger-ledger-0}`), "must not be the volume of a ledger"},
 		"a quarantine in a ledger":                    {exports, filesPatch(`quarantine: {claimName: data-ledger-ledger-0}`), "must not be the volume of a ledger"},
 		"a quarantine that is read again":             {exports, filesPatch(`quarantine: {claimName: exports}`), "quarantine: must be another directory than volume"},
+		"a quarantine in the volume's root, as files": {exports, filesPatch(`quarantine: {claimName: exports, subPath: ./}`), "quarantine: must be another directory than volume"},
 		"a quarantine that is read again elsewhere":   {exports, filesPatch(`volume: {subPath: a}, quarantine: {claimName: exports, subPath: a/}`), "quarantine: must be another directory than volume"},
 		"files beside the volume":                     {exports, filesPatch(`volume: {subPath: a/../../b}`), "must be a relative path without '..'"},
 		"files of an absolute path":                   {exports, filesPatch(`volume: {subPath: /a}`), "must be a relative path without '..'"},
