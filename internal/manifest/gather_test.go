@@ -240,8 +240,8 @@ func TestAnSLAThatNoLongerCompilesIsNotGoneBackTo(t *testing.T) {
 	}
 }
 
-// TestWhatIsGatheredCompiles breaks objects at random, over several generations.
-func TestWhatIsGatheredCompiles(t *testing.T) {
+// TestWhatIsGatheredCompilesAndLosesNoChannel breaks objects at random, over several generations.
+func TestWhatIsGatheredCompilesAndLosesNoChannel(t *testing.T) {
 	breakages := [][2]string{
 		{"timeZone: Asia/Jakarta", "timeZone: Mars"}, {"name: office}\nspec", "name: moved}\nspec"}, {"workingTime: 8h", "workingTime: 1ms"},
 		{"keywords: [banjir]", "keywords: ['!']"}, {"slaRef: {name: city}", "slaRef: {name: open}"}, {"slaRef: {name: open}", "slaRef: {name: gone}"},
@@ -259,6 +259,13 @@ func TestWhatIsGatheredCompiles(t *testing.T) {
 			g := Gather(o)
 			if _, err := policy.Compile(g.Document); err != nil {
 				rt.Fatal(err)
+			}
+			if previous != nil {
+				for name := range previous.Channels {
+					if _, ok := g.Document.Channels[name]; !ok {
+						rt.Fatalf("the channel %s was taken and is gone: %v", name, g.Channels[name])
+					}
+				}
 			}
 			previous = &g.Document
 		}
