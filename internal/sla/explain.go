@@ -150,7 +150,7 @@ func (n *narrator) tellAnswers() {
 			} else if thanks {
 				n.tell(at, "the answer of %s only says thanks, by acknowledgement.match: an acknowledgement", n.when(at))
 			}
-		case e.To == complaint.StatusResolved && e.Actor != complaint.ActorOfficial:
+		case e.To == complaint.StatusResolved && e.Actor != complaint.ActorOfficial && (n.history.answered == none || at < n.history.answered):
 			n.tell(at, "the resolution of %s is no answer: its actor is %s", n.when(at), e.Actor)
 		}
 	}

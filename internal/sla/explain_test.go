@@ -255,7 +255,7 @@ func TestExplainTheCase(t *testing.T) {
 		},
 		"an answer that only says thanks": {
 			compile(t, nil, Spec{Acknowledgement: &Acknowledgement{Match: "event.text == 'Terima kasih'"}, Rules: []Rule{{Name: "all", Clocks: clocks}}}),
-			[]string{"02 08:00 Received citizen", "02 08:01 Answered official Terima kasih", "02 08:02 Answered official Regu berangkat"},
+			[]string{"02 08:00 Received citizen", "02 08:01 Answered official Terima kasih", "02 08:02 Answered official Regu berangkat", "02 08:03 StatusChanged system Resolved"},
 			[]string{
 				"received Mon 2 Nov 01:00", `rule "all" applies to every case`,
 				"the answer of Mon 2 Nov 01:01 only says thanks, by acknowledgement.match: an acknowledgement",
