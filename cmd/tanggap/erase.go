@@ -87,7 +87,8 @@ func readReporters(ctx context.Context, stdin io.Reader, file string) (in ledger
 		stdin = opened
 	}
 	lines := bufio.NewScanner(stdin)
-	for number := 1; lines.Scan(); number++ {
+	// What stands before where the input broke off is no line.
+	for number := 1; lines.Scan() && lines.Err() == nil; number++ {
 		kind, value, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
 		value = strings.TrimSpace(value)
 		var r ledgerapi.ErasureReporter
