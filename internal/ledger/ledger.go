@@ -37,8 +37,10 @@ type Ledger struct {
 
 	mu sync.RWMutex
 	mirror
-	// life names this run of the ledger on the storage as it is; it changes when that is put back.
-	life string
+	// life names this run of the ledger on the storage as it is; it changes when that is put back. lostRevision is the
+	// first that may have been lost then, 0 for none.
+	life         string
+	lostRevision int64
 	// syncedAt is when the mirror last was that of the storage, watchedAt when another replica last was
 	// seen to watch.
 	syncedAt, watchedAt time.Time

@@ -21,6 +21,8 @@ type mirror struct {
 	// revision is the latest whose changes are in the mirror, visible the latest that changed anything
 	// that a summary shows.
 	revision, visible int64
+	// committed is the latest that this ledger committed itself, 0 for none.
+	committed int64
 
 	policy   *policy.Policy // nil before the first
 	document policy.Document
@@ -211,6 +213,7 @@ func (m *mirror) apply(t *transaction) {
 		return
 	}
 	m.revision = t.revision()
+	m.committed = m.revision
 	seen := m.figures.add(t.figures, m.revision)
 	for name := range t.changed {
 		c := t.channels[name]

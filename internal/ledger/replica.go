@@ -63,7 +63,12 @@ func (l lives) hold(epoch string, revision int64) bool {
 	return i >= 0 && l[i].Since <= revision && (i == len(l)-1 || revision < l[i+1].Since)
 }
 
-func (l lives) with(id string, since int64) lives {
+// with are the lives with one more. Where revisions were lost, lost is the first that may have been, and 0 none, it begins with
+// these: who knows of any reads everything anew.
+func (l lives) with(id string, since, lost int64) lives {
+	if lost > 0 && len(l) > 0 {
+		since = min(since, max(lost, l[len(l)-1].Since+1))
+	}
 	return append(slices.Clone(l[max(len(l)-maxLives+1, 0):]), life{id, since})
 }
 
@@ -81,7 +86,8 @@ func (l *Ledger) catchUp(ctx context.Context, r store.Reader) error {
 		return nil
 	}
 	since := l.revision
-	switch back, err := l.wentBack(ctx, r, head); {
+	back, lost, err := l.wentBack(ctx, r, head)
+	switch {
 	case err != nil:
 		return err
 	case back:
@@ -102,7 +108,7 @@ func (l *Ledger) catchUp(ctx context.Context, r store.Reader) error {
 	l.synced(func() {
 		if since == 0 && l.revision > 0 {
 			// What the storage has lost was written in this life: its revisions come again with other contents.
-			l.life = newLife()
+			l.life, l.lostRevision = newLife(), lost
 		}
 		if since == 0 {
 			l.mirror = newMirror()
@@ -121,18 +127,28 @@ func (l *Ledger) catchUp(ctx context.Context, r store.Reader) error {
 	return nil
 }
 
-// wentBack reports whether the storage was put back to a state before the one that is known here. Another replica that
-// was there first may have gone on from it, past the revision that is known: it did so with a life that begins before that.
-func (l *Ledger) wentBack(ctx context.Context, r store.Reader, head store.Head) (bool, error) {
-	if head.Revision < l.revision || !l.shared || len(l.lives) == 0 {
-		return head.Revision < l.revision, nil
+// wentBack reports whether the storage was put back to a state before the one that is known here; lost is then the first
+// revision that may be gone, or 0 where a life that was begun since tells it. Another replica that was there first may
+// have gone on from that state, past the revision that is known here: with a life that begins before, or, where it never
+// heard of what is lost, with what this one has committed being gone.
+func (l *Ledger) wentBack(ctx context.Context, r store.Reader, head store.Head) (back bool, lost int64, err error) {
+	if head.Revision < l.revision {
+		return true, head.Revision + 1, nil
+	}
+	if !l.shared || len(l.lives) == 0 {
+		return false, 0, nil
+	}
+	if own, is := r.(store.Rememberer); is && l.committed > 0 {
+		if last, err := own.Committed(ctx); err != nil || last > 0 && last < l.committed {
+			return true, last + 1, err
+		}
 	}
 	var stored lives
 	value, err := r.Setting(ctx, settingLives)
 	if err == nil && value != nil {
 		err = decodeSetting(&store.Setting{Name: settingLives, Value: value}, &stored)
 	}
-	return !stored.hold(l.lives.epoch(), l.revision), err
+	return !stored.hold(l.lives.epoch(), l.revision), 0, err
 }
 
 // synced notes that the mirror is that of the storage, once change has made it so.

@@ -355,7 +355,7 @@ func copyFile(t *testing.T, from, to string) {
 func TestTheMemoryOfReplicasIsBounded(t *testing.T) {
 	var l lives
 	for n := range 3 * maxLives {
-		l = l.with(string(rune('a'+n%26))+string(rune('0'+n/26)), int64(10*n+1))
+		l = l.with(string(rune('a'+n%26))+string(rune('0'+n/26)), int64(10*n+1), 0)
 	}
 	if len(l) != maxLives {
 		t.Errorf("%d lives are remembered; want %d", len(l), maxLives)

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -96,12 +97,14 @@ func TestAReplicaThatSeesAStorageAfterOthersHaveGoneOnFromAnEarlierStateReadsItA
 	for _, id := range []string{"N1", "N2", "N3", "N4", "N5"} {
 		f.append("dsw", received(id, monday))
 	}
-	want := f.summary()
-	if want.Sequence <= lost.Sequence {
-		t.Fatalf("The sequence is %d, not yet past the lost %d", want.Sequence, lost.Sequence)
+	if now := f.summary().Sequence; now <= lost.Sequence {
+		t.Fatalf("The sequence is %d, not yet past the lost %d", now, lost.Sequence)
 	}
 
 	f.replicas[0].store.cut.Store(false)
+	f.ask(0)
+	f.ask(1)
+	want := f.summary()
 	f.ask(0)
 	if diff := cmp.Diff(shownOf(want), shownOf(f.summary())); diff != "" {
 		t.Errorf("What the replicas show differs (-first +second):\n%s", diff)
@@ -114,6 +117,63 @@ func TestAReplicaThatSeesAStorageAfterOthersHaveGoneOnFromAnEarlierStateReadsItA
 		"dsw": f.summary().Channels["dsw"].Received, "sigap": f.summary().Channels["sigap"].Received,
 	}); diff != "" {
 		t.Errorf("Received (-want +got):\n%s", diff)
+	}
+	f.verify()
+}
+
+// TestAReplicaReadsEverythingAnewWhenTheStorageHasLostWhatItCommitted has the other one, which never heard of what is lost,
+// write first to the server that took over.
+func TestAReplicaReadsEverythingAnewWhenTheStorageHasLostWhatItCommitted(t *testing.T) {
+	server := startPostgres(t)
+	f := makeFixture(t, t.TempDir(), 2)
+	name := onPostgres(f, server)
+	f.open()
+	t.Cleanup(f.close)
+	admin := func(statements ...string) {
+		t.Helper()
+		if err := server.Execute(t.Context(), "postgres", statements...); err != nil {
+			t.Fatalf("Failing over: %v", err)
+		}
+	}
+	shut := []string{
+		fmt.Sprintf("ALTER DATABASE %s ALLOW_CONNECTIONS false", name),
+		fmt.Sprintf("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '%s'", name),
+	}
+	f.policy(samplePolicy())
+	f.append("dsw", received("C1", monday))
+	f.ask(1)
+	f.append("dsw", received("C2", monday))
+	f.ask(0)
+	admin(append(shut, fmt.Sprintf("CREATE DATABASE standby TEMPLATE %s OWNER %s", name, name), fmt.Sprintf("ALTER DATABASE %s ALLOW_CONNECTIONS true", name))...)
+	f.replicas[1].store.cut.Store(true)
+	f.append("sigap", received("L1", monday))
+	f.append("dsw", received("L2", monday))
+	lost := f.summary().Position
+	f.replicas[0].store.cut.Store(true)
+
+	admin(append(shut, fmt.Sprintf("ALTER DATABASE %s RENAME TO lost", name), fmt.Sprintf("ALTER DATABASE standby RENAME TO %s", name))...)
+	f.replicas[1].store.cut.Store(false)
+	f.ask(1)
+	for _, id := range []string{"N1", "N2", "N3", "N4", "N5"} {
+		f.append("dsw", received(id, monday))
+	}
+	f.replicas[0].store.cut.Store(false)
+	f.ask(0)
+	f.ask(1)
+	want := f.summary()
+	f.ask(0)
+	if diff := cmp.Diff(shownOf(want), shownOf(f.summary())); diff != "" {
+		t.Errorf("What the replicas show differs (-first +second):\n%s", diff)
+	}
+	for n := range f.replicas {
+		f.ask(n)
+		if s, err := f.ledger.Summary(t.Context(), lost, 0); err != nil || s.Since != 0 {
+			t.Errorf("For a position that is lost replica %d tells changes from %d, error %v; want all", n, s.Since, err)
+		}
+	}
+	f.append("dsw", received("N6", monday))
+	if got := f.summary().Channels["dsw"].Received; got != 8 {
+		t.Errorf("%d were received; want 8", got)
 	}
 	f.verify()
 }

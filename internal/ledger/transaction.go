@@ -29,8 +29,9 @@ type transaction struct {
 	// policy and rederive are set when the transaction changes them.
 	policy   *newPolicy
 	rederive *rederivation
-	// life and shared are the ledger's.
+	// life, lost and shared are the ledger's.
 	life   string
+	lost   int64
 	shared bool
 	// lives and watch are set when the transaction changes them.
 	lives *lives
@@ -210,10 +211,10 @@ func (t *transaction) flushSettings(ctx context.Context) error {
 		}
 	}
 	begun := slices.ContainsFunc(t.before.lives, func(one life) bool { return one.ID == t.life })
-	if !t.tx.wrote || begun {
+	if begun || !t.tx.wrote && t.lost == 0 {
 		return nil
 	}
-	now := t.before.lives.with(t.life, t.revision())
+	now := t.before.lives.with(t.life, t.revision(), t.lost)
 	t.lives = &now
 	return putSetting(ctx, t.tx, settingLives, t.lives)
 }

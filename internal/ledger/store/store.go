@@ -99,6 +99,13 @@ type Reader interface {
 	Settings(ctx context.Context, since int64) ([]Setting, error)
 }
 
+// Rememberer is an optional part of a Reader; implement it where several Stores may be open on the storage. Committed is the
+// revision of the last Update of this Store that the storage has, 0 where it does not know: an earlier one than the Store
+// has seen committed shows that the storage has lost some, as after a fail-over, however far others have gone on.
+type Rememberer interface {
+	Committed(ctx context.Context) (revision int64, err error)
+}
+
 // Head says where a storage stands.
 type Head struct {
 	// Revision is that of the last Update that wrote, 0 when there was none.

@@ -74,6 +74,8 @@ type exchange struct {
 	head, guess *head
 	// writer is read with the head.
 	writer writer
+	// store is the id of the Store whose transaction it is.
+	store []byte
 	// verified says that the head was read: the transaction has begun and, in an Update, has its lock. moved
 	// says that it is not what was guessed, or that the database was restored: the transaction has to start anew.
 	verified, moved bool

@@ -22,6 +22,18 @@ func (r *reader) Head(context.Context) (store.Head, error) {
 	return r.head.Head, nil
 }
 
+// Committed implements store.Rememberer.
+func (x *exchange) Committed(context.Context) (revision int64, err error) {
+	err = x.query(lastOfWriter, func(a *args) { a.bytea(x.store) }, func(r *row) error {
+		revision = r.int8()
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("looking for the last transaction of its own: %w", err)
+	}
+	return revision, nil
+}
+
 // findChannels learns the ids of channels, of those that are there.
 func (r *reader) findChannels(names []string) error {
 	var missing []string

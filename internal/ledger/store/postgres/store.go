@@ -159,6 +159,7 @@ func (s *Store) View(ctx context.Context, f func(store.Reader) error) error {
 	defer x.end()
 	defer detach()
 	defer x.rollback()
+	x.store = s.id
 	if err := f(&reader{x}); err != nil {
 		return ended(ctx, x, err)
 	}
@@ -245,7 +246,7 @@ func (s *Store) attempt(ctx context.Context, f func(store.Tx) error) (_ outcome,
 	x, detach := connOf(connection).converse(ctx, beginUpdate, true)
 	defer x.end()
 	defer detach()
-	x.guess = s.guess()
+	x.store, x.guess = s.id, s.guess()
 	t := newTx(x)
 	committed := false
 	defer func() {
@@ -340,9 +341,6 @@ func (s *Store) lastCommit(ctx context.Context) (revision int64, err error) {
 	defer x.end()
 	defer detach()
 	defer x.rollback()
-	err = x.query(lastOfWriter, func(a *args) { a.bytea(s.id) }, func(r *row) error {
-		revision = r.int8()
-		return nil
-	})
-	return revision, err
+	x.store = s.id
+	return x.Committed(ctx)
 }
