@@ -359,8 +359,9 @@ func (t *transaction) eraseReplies(ctx context.Context, states []*caseState) err
 }
 
 // sweep is where the search for traces of reporters who were erased stands. It is kept by the process
-// alone: another one begins anew.
+// alone: another one begins anew, and so does this one when the storage was put back.
 type sweep struct {
+	life  string
 	after *complaint.CaseKey
 	// begun are the erasures that the search looks for from its beginning, by their instants.
 	begun map[string]int64
@@ -405,8 +406,8 @@ func (l *Ledger) sweepSome(ctx context.Context, steps int) (more bool, err error
 }
 
 func (t *transaction) sweep(ctx context.Context, s sweep) (next sweep, done []ledgerapi.ErasureStatus, err error) {
-	if s.begun == nil {
-		s.begun = map[string]int64{}
+	if s.begun == nil || s.life != t.life {
+		s = sweep{life: t.life, begun: map[string]int64{}}
 		for _, e := range t.erased() {
 			s.begun[e.ID] = e.At
 		}

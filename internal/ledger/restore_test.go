@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tanggap/tanggap/internal/complaint"
+	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	"github.com/tanggap/tanggap/internal/ledger/store"
 	"github.com/tanggap/tanggap/internal/ledger/store/sqlite"
 )
@@ -176,4 +178,39 @@ func TestAReplicaReadsEverythingAnewWhenTheStorageHasLostWhatItCommitted(t *test
 		t.Errorf("%d were received; want 8", got)
 	}
 	f.verify()
+}
+
+// TestASearchBeginsAnewOnAStorageThatWasPutBack restores a backup from before the search for traces of who was erased had
+// come to where it stands.
+func TestASearchBeginsAnewOnAStorageThatWasPutBack(t *testing.T) {
+	f := testFixture(t)
+	var cases []complaint.Event
+	for i := range sweepCases + 1 {
+		cases = append(cases, by(received(fmt.Sprintf("C%04d", i), monday), "0813-1111-111", "x"))
+	}
+	f.append("dsw", cases...)
+	word := event("C0000", "word", complaint.KindCitizenMessage, complaint.ActorCitizen, monday) // in a case of somebody else
+	f.append("dsw", by(word, erasedPhone, "RAHASIA"))
+	status, err := f.ledger.Erase(t.Context(), ledgerapi.ErasureRequest{Reporters: []ledgerapi.ErasureReporter{{Phone: erasedPhone}}})
+	if err != nil {
+		t.Fatalf("Erasing: %v", err)
+	}
+	f.dir = f.backUp(t)
+	if more, err := f.ledger.sweepSome(t.Context(), 1); err != nil || !more {
+		t.Fatalf("After one step there is more: %v, error %v", more, err)
+	}
+	restored := openBackup(t, f.dir)
+	if err := f.store.Close(); err != nil {
+		t.Fatalf("Closing the store: %v", err)
+	}
+	f.store.Store = restored
+	if err := f.ledger.Sweep(t.Context()); err != nil {
+		t.Fatalf("Sweeping: %v", err)
+	}
+	if status, err = f.ledger.Erasure(t.Context(), status.ID); err != nil || !status.Done {
+		t.Errorf("The erasure is %+v, error %v; want it done", status, err)
+	}
+	if found := f.stored("RAHASIA"); len(found) > 0 {
+		t.Errorf("Left is %q", found)
+	}
 }
