@@ -50,7 +50,7 @@ func newLedgerCommand() *cobra.Command {
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&f.listen, "listen", ":8443", "address of the HTTPS API")
+	flags.StringVar(&f.listen, "listen", ":8443", "address of the HTTPS API; its port is served at the loopback interface too, where kubectl port-forward comes out")
 	flags.StringVar(&f.healthListen, "health-listen", ":8081", "address of the probes and of the process's own metrics")
 	f.storage.add(command)
 	flags.StringVar(&f.files.Cert, "tls-cert", "", "PEM file with the server's certificate; read again when it changes (required)")
