@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // code is what the documentation shows as code, by page: its blocks, and what stands between backticks.
@@ -53,7 +52,9 @@ func TestTheDocumentationNamesCommandsAndFlagsThatThereAre(t *testing.T) {
 	root := newRootCommand()
 	flags := map[string]bool{"--enable-feature": true} // of Prometheus
 	walk(root, func(command *cobra.Command) {
-		command.Flags().VisitAll(func(flag *pflag.Flag) { flags["--"+flag.Name] = true })
+		for _, found := range regexp.MustCompile(`(?m)^ +(?:-\w, )?(--[a-z-]+)`).FindAllStringSubmatch(command.Flags().FlagUsages(), -1) {
+			flags[found[1]] = true
+		}
 	})
 	call := regexp.MustCompile(`(?m)(?:^|[^\w.-])tanggap ([a-z][^\n|<>]*)`)
 	commands, alone := 0, 0
