@@ -45,7 +45,9 @@ func TestBadInput(t *testing.T) {
 			return c.allRight(want)(metrics)
 		})
 	}
-	c.watch(t, want, "the figures are there", c.allRight(want))
+	for channel, figures := range want {
+		c.awaitFigures(t, channel, figures)
+	}
 
 	t.Run("deliveries", func(t *testing.T) { c.badDeliveries(t, unchanged) })
 	t.Run("manifests", func(t *testing.T) { c.badManifests(t, unchanged) })
