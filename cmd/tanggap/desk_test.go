@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -82,18 +81,12 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	return newDeskAt(t, freeAddress(t))
-}
-
-// newDeskAt is a desk whose ledger listens at an address.
-func newDeskAt(t *testing.T, listen string) *desk {
-	t.Helper()
 	t.Setenv("POD_NAMESPACE", "") // it would come before the kubeconfig's
 	dir, ca := t.TempDir(), tlstest.New(t)
 	cert, key := ca.Issue(t, dir, "ledger")
 	operatorCert, operatorKey := ca.Issue(t, dir, ledgerapi.OperatorCommonName)
 	caFile := tlstest.Write(t, dir, "ca.crt", ca.PEM)
-	health := freeAddress(t)
+	listen, health := freeAddress(t), freeAddress(t)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
@@ -209,32 +202,6 @@ func TestNoIdentifierIsObeyedByATerminal(t *testing.T) {
 	if err != nil || strings.ContainsAny(list, "\x1b\u202e") || strings.Count(list, "\n") != 3 || !strings.Contains(list, `"\x1b[2J\nwa-2\u202e"`) {
 		t.Errorf("the desk reads %q, %v", list, err)
 	}
-}
-
-// TestTheDeskComesByAForwardedPort has a ledger listen at the address of its pod alone, as the operator has it do: what is
-// forwarded by kubectl comes out at the pod's loopback interface.
-func TestTheDeskComesByAForwardedPort(t *testing.T) {
-	addresses, err := net.InterfaceAddrs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, err := net.SplitHostPort(freeAddress(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, address := range addresses {
-		ip, ok := address.(*net.IPNet)
-		if !ok || ip.IP.To4() == nil || ip.IP.IsLoopback() {
-			continue
-		}
-		d := newDeskAt(t, net.JoinHostPort(ip.IP.String(), port))
-		d.flags[1] = "https://127.0.0.1:" + port
-		if list, err := d.run("", "cases", "--channel", "wa"); err != nil || !strings.Contains(list, "wa-1 ") {
-			t.Errorf("the desk reads %q, %v", list, err)
-		}
-		return
-	}
-	t.Skip("this machine has no address but that of its loopback interface")
 }
 
 func TestTheDeskMayDoWhatTheRolesLetIt(t *testing.T) {

@@ -119,15 +119,7 @@ func runLedger(ctx context.Context, f ledgerFlags) (err error) {
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "Started the ledger",
 		slog.String("api", api.Addr().String()), slog.String("probes", probes.Addr().String()), pprofAttribute(profiles))
-	at := listeners{api: []net.Listener{api}, probes: probes, admin: admin}
-	if address := forwardedAddress(api.Addr()); address != "" {
-		forwarded, err := listen.Listen(ctx, "tcp", address)
-		if err != nil {
-			log.Warn("Could not listen where kubectl port-forward comes out", "error", err)
-		} else {
-			at.api = append(at.api, forwarded)
-		}
-	}
+	at := listeners{api: withForwarded(ctx, api, log), probes: probes, admin: admin}
 	err = serveLedger(ctx, l, at, server.New(l, reviewer, log), tlsConfig, log)
 	log.Info("Stopped the ledger")
 	return err
@@ -137,6 +129,20 @@ func runLedger(ctx context.Context, f ledgerFlags) (err error) {
 type listeners struct {
 	api           []net.Listener
 	probes, admin net.Listener
+}
+
+// withForwarded is a listener and, where it is not reached there anyway, one where kubectl port-forward comes out.
+func withForwarded(ctx context.Context, api net.Listener, log *slog.Logger) []net.Listener {
+	address := forwardedAddress(api.Addr())
+	if address == "" {
+		return []net.Listener{api}
+	}
+	forwarded, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		log.Warn("Could not listen where kubectl port-forward comes out", "error", err)
+		return []net.Listener{api}
+	}
+	return []net.Listener{api, forwarded}
 }
 
 // listenAdmin listens at a socket that nobody but the ledger's own user can open; nil without a path.
