@@ -244,20 +244,22 @@ func TestADeletedChannelLeavesTheSummaryAndGoesOnWhenItIsMadeAgain(t *testing.T)
 	f.verify()
 }
 
+// byPhone is an event with a telephone number of its reporter.
+func byPhone(e complaint.Event, phone string) complaint.Event {
+	e.Reporter = &complaint.Reporter{Phone: phone}
+	return e
+}
+
 func TestSpilloverIsCountedOnceACase(t *testing.T) {
 	f := testFixture(t)
-	by := func(e complaint.Event, phone string) complaint.Event {
-		e.Reporter = &complaint.Reporter{Phone: phone}
-		return e
-	}
 	f.clock.set(monday.Add(100 * time.Hour))
-	f.append("dsw", by(received("old", monday), "0812-3456-789"), by(received("answered", monday), "0812-1111-111"), answered("answered", monday))
-	f.append("sigap", by(received("later", monday.Add(time.Hour)), "+62 812 3456 789"))
+	f.append("dsw", byPhone(received("old", monday), "0812-3456-789"), byPhone(received("answered", monday), "0812-1111-111"), answered("answered", monday))
+	f.append("sigap", byPhone(received("later", monday.Add(time.Hour)), "+62 812 3456 789"))
 	f.append("wa",
-		by(received("spilled", monday.Add(2*time.Hour)), "628123456789"),
-		by(received("was answered", monday.Add(2*time.Hour)), "0812-1111-111"),
-		by(received("stranger", monday.Add(2*time.Hour)), "0899-9999-999"),
-		by(received("too late", monday.Add(75*time.Hour)), "628123456789"),
+		byPhone(received("spilled", monday.Add(2*time.Hour)), "628123456789"),
+		byPhone(received("was answered", monday.Add(2*time.Hour)), "0812-1111-111"),
+		byPhone(received("stranger", monday.Add(2*time.Hour)), "0899-9999-999"),
+		byPhone(received("too late", monday.Add(75*time.Hour)), "628123456789"),
 	)
 	f.append("wa", event("spilled", "again", complaint.KindCitizenMessage, complaint.ActorCitizen, monday.Add(3*time.Hour)))
 	f.wantSpillovers(map[string]int64{"dsw>sigap": 1, "sigap>wa": 1})
@@ -280,22 +282,18 @@ func (f *fixture) wantSpillovers(want map[string]int64) {
 // its next reading.
 func TestSpilloverIsFoundFromACaseThatComesLate(t *testing.T) {
 	f := testFixture(t)
-	by := func(e complaint.Event, phone string) complaint.Event {
-		e.Reporter = &complaint.Reporter{Phone: phone}
-		return e
-	}
 	f.clock.set(monday.Add(100 * time.Hour))
 	f.append("wa",
-		by(received("waited", monday.Add(2*time.Hour)), "0812-1111-111"),
-		by(received("was answered", monday.Add(2*time.Hour)), "0812-2222-222"),
-		by(received("too late", monday.Add(75*time.Hour)), "0812-1111-111"),
-		by(received("before", monday.Add(-time.Hour)), "0812-1111-111"),
+		byPhone(received("waited", monday.Add(2*time.Hour)), "0812-1111-111"),
+		byPhone(received("was answered", monday.Add(2*time.Hour)), "0812-2222-222"),
+		byPhone(received("too late", monday.Add(75*time.Hour)), "0812-1111-111"),
+		byPhone(received("before", monday.Add(-time.Hour)), "0812-1111-111"),
 	)
 	f.append("dsw",
-		by(received("W", monday), "+62 812 1111 111"),
-		by(received("A", monday), "+62 812 2222 222"), answered("A", monday.Add(time.Hour)),
+		byPhone(received("W", monday), "+62 812 1111 111"),
+		byPhone(received("A", monday), "+62 812 2222 222"), answered("A", monday.Add(time.Hour)),
 	)
-	f.append("sigap", by(received("later than W", monday.Add(time.Hour)), "0812-1111-111"))
+	f.append("sigap", byPhone(received("later than W", monday.Add(time.Hour)), "0812-1111-111"))
 	f.wantSpillovers(map[string]int64{"dsw>sigap": 1, "dsw>wa": 1, "wa>dsw": 1})
 }
 
@@ -303,15 +301,11 @@ func TestSpilloverIsFoundFromACaseThatComesLate(t *testing.T) {
 // the change comes to later, was only thanked by the rules before, and is answered by those in force.
 func TestSpilloverIsToldByTheRulesInForce(t *testing.T) {
 	f := testFixture(t)
-	by := func(e complaint.Event, phone string) complaint.Event {
-		e.Reporter = &complaint.Reporter{Phone: phone}
-		return e
-	}
 	thanks := answered("W1", monday.Add(-30*time.Minute))
 	thanks.Text = "terima kasih"
-	f.append("wa", by(received("W1", monday.Add(-time.Hour)), "0812-1111-111"), thanks, by(received("W2", monday.Add(-time.Hour)), "0812-2222-222"))
+	f.append("wa", byPhone(received("W1", monday.Add(-time.Hour)), "0812-1111-111"), thanks, byPhone(received("W2", monday.Add(-time.Hour)), "0812-2222-222"))
 	soon := monday.Add(time.Minute)
-	f.append("sigap", by(received("S1", soon), "0812-1111-111"), by(received("S2", soon), "0812-2222-222"))
+	f.append("sigap", byPhone(received("S1", soon), "0812-1111-111"), byPhone(received("S2", soon), "0812-2222-222"))
 	withoutSigap, withoutPromise := policies()[2], policies()[4]
 	f.policy(withoutSigap)
 	f.advance()

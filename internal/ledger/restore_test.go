@@ -104,13 +104,7 @@ func TestAReplicaThatSeesAStorageAfterOthersHaveGoneOnFromAnEarlierStateReadsItA
 	}
 
 	f.replicas[0].store.cut.Store(false)
-	f.ask(0)
-	f.ask(1)
-	want := f.summary()
-	f.ask(0)
-	if diff := cmp.Diff(shownOf(want), shownOf(f.summary())); diff != "" {
-		t.Errorf("What the replicas show differs (-first +second):\n%s", diff)
-	}
+	f.wantReplicasToAgree()
 	if s, err := f.ledger.Summary(t.Context(), lost, 0); err != nil || s.Since != 0 {
 		t.Errorf("For a position that is lost it has changes from %d, error %v; want all", s.Since, err)
 	}
@@ -121,6 +115,18 @@ func TestAReplicaThatSeesAStorageAfterOthersHaveGoneOnFromAnEarlierStateReadsItA
 		t.Errorf("Received (-want +got):\n%s", diff)
 	}
 	f.verify()
+}
+
+// wantReplicasToAgree compares what two replicas show, each once it has heard of the other's work, and leaves the first asked.
+func (f *fixture) wantReplicasToAgree() {
+	f.t.Helper()
+	f.ask(0)
+	f.ask(1)
+	want := f.summary()
+	f.ask(0)
+	if diff := cmp.Diff(shownOf(want), shownOf(f.summary())); diff != "" {
+		f.t.Errorf("What the replicas show differs (-first +second):\n%s", diff)
+	}
 }
 
 // TestAReplicaReadsEverythingAnewWhenTheStorageHasLostWhatItCommitted has the other one, which never heard of what is lost,
@@ -160,13 +166,7 @@ func TestAReplicaReadsEverythingAnewWhenTheStorageHasLostWhatItCommitted(t *test
 		f.append("dsw", received(id, monday))
 	}
 	f.replicas[0].store.cut.Store(false)
-	f.ask(0)
-	f.ask(1)
-	want := f.summary()
-	f.ask(0)
-	if diff := cmp.Diff(shownOf(want), shownOf(f.summary())); diff != "" {
-		t.Errorf("What the replicas show differs (-first +second):\n%s", diff)
-	}
+	f.wantReplicasToAgree()
 	for n := range f.replicas {
 		f.ask(n)
 		if s, err := f.ledger.Summary(t.Context(), lost, 0); err != nil || s.Since != 0 {

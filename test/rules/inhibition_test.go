@@ -20,25 +20,34 @@ func TestTheExampleOfAlertmanagerIsValid(t *testing.T) {
 	}
 }
 
-// TestInhibitionStaysWithinAClusterAndALedger has several clusters tell one Alertmanager, each with its name in the label
-// cluster: where one has no operator, the others' cities are still watched.
-func TestInhibitionStaysWithinAClusterAndALedger(t *testing.T) {
+// alertmanager is what the tests look at of the example configuration.
+type alertmanager struct {
+	Route struct {
+		GroupBy []string `json:"group_by"`
+	} `json:"route"`
+	Rules []struct {
+		Source []string `json:"source_matchers"`
+		Target []string `json:"target_matchers"`
+		Equal  []string `json:"equal"`
+	} `json:"inhibit_rules"`
+}
+
+func readAlertmanager(t *testing.T) (config alertmanager) {
+	t.Helper()
 	text, err := os.ReadFile(alertmanagerPath)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var config struct {
-		Route struct {
-			GroupBy []string `json:"group_by"`
-		} `json:"route"`
-		Rules []struct {
-			Source []string `json:"source_matchers"`
-			Equal  []string `json:"equal"`
-		} `json:"inhibit_rules"`
-	}
 	if err := yaml.Unmarshal(text, &config); err != nil {
 		t.Fatal(err)
 	}
+	return config
+}
+
+// TestInhibitionStaysWithinAClusterAndALedger has several clusters tell one Alertmanager, each with its name in the label
+// cluster: where one has no operator, the others' cities are still watched.
+func TestInhibitionStaysWithinAClusterAndALedger(t *testing.T) {
+	config := readAlertmanager(t)
 	if !slices.Contains(config.Route.GroupBy, "cluster") {
 		t.Errorf("alerts of several clusters are one notification: %q", config.Route.GroupBy)
 	}
@@ -56,19 +65,7 @@ func TestInhibitionStaysWithinAClusterAndALedger(t *testing.T) {
 // TestInhibitionIsOfAlertsThatThereAre holds each matcher of the inhibition to the alerts, and the table in
 // the documentation to the inhibition.
 func TestInhibitionIsOfAlertsThatThereAre(t *testing.T) {
-	text, err := os.ReadFile(alertmanagerPath)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var config struct {
-		Rules []struct {
-			Source []string `json:"source_matchers"`
-			Target []string `json:"target_matchers"`
-		} `json:"inhibit_rules"`
-	}
-	if err := yaml.Unmarshal(text, &config); err != nil {
-		t.Fatal(err)
-	}
+	config := readAlertmanager(t)
 	documentation, err := os.ReadFile(filepath.Join("..", "..", "docs", "alerting.md"))
 	if err != nil {
 		t.Fatal(err)
