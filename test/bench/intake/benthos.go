@@ -47,7 +47,7 @@ func startBenthos(ctx context.Context, o options) (*variant, error) {
 		return nil, errors.New("-benthos must name the program that hack/benthos builds")
 	}
 	dir := filepath.Join(o.Dir, "benthos")
-	d, err := site.StartDatabase(ctx, dir, site.DatabaseSettings())
+	d, err := startDatabase(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
