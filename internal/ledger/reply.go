@@ -6,9 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -352,41 +350,10 @@ func (t *transaction) noteReply(ctx context.Context, channel, id string, in ledg
 	}
 	s.State, s.Reason, s.Message, s.Event = in.State, in.Reason, cut(in.Message, maxReplyMessage), in.Event
 	wait := max(time.Duration(min(in.RetryAfterSeconds, int64(replyAttempts/time.Second)))*time.Second, replyRetry)
-	return t.putReply(ctx, channel, &s, t.at.Add(wait))
-}
-
-// returnReplies notes that replies which were sent did not reach the citizens. Their answers stay: that the city
-// answered is a fact, and a clock that has stopped does not run again.
-func (t *transaction) returnReplies(ctx context.Context, channel string, returned []ledgerapi.ReturnedReply) error {
-	why := make(map[string]string, len(returned))
-	for i := range returned {
-		if findable(returned[i].Event) {
-			why[returned[i].Event] = returned[i].Message
-		}
-	}
-	// Most are of messages that others sent.
-	found, err := t.tx.RepliesOfEvents(ctx, channel, slices.Sorted(maps.Keys(why)))
-	if err != nil {
+	if err := t.putReply(ctx, channel, &s, t.at.Add(wait)); err != nil || s.State != ledgerapi.ReplySent {
 		return err
 	}
-	for _, row := range found {
-		if row == nil {
-			continue
-		}
-		s, err := readReply(row)
-		if err != nil {
-			return err
-		}
-		if s.State != ledgerapi.ReplySent {
-			continue
-		}
-		s.Returned, s.State, s.Reason = true, ledgerapi.ReplyFailed, ledgerapi.ReasonReplyRefused
-		s.Message = cut(why[s.Event], maxReplyMessage)
-		if err := t.putReply(ctx, channel, &s, time.Time{}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return t.returnEarly(ctx, channel, s.Event)
 }
 
 // tidyReplies ends what no worker comes for and forgets what was done long ago.
