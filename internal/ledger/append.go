@@ -293,6 +293,9 @@ func (t *transaction) expect(ctx context.Context, keys []complaint.CaseKey, requ
 
 // bound rejects the events of cases that are full.
 func (s *submission) bound(rows map[complaint.CaseKey]*store.Case) {
+	if s.told {
+		return
+	}
 	kept := 0
 	for i := range s.events {
 		limit := maxCaseEvents

@@ -103,6 +103,9 @@ func (t *transaction) takeReply(ctx context.Context, channel string, in ledgerap
 	if cases[0] == nil {
 		return status, refuse(NotFound, "case: the channel has no case of this identifier"), nil
 	}
+	if n := cases[0].Events; n >= maxCaseEvents {
+		return status, refuse(Forbidden, "case: has %d events already, no more are taken: answer on the platform itself", n), nil
+	}
 	s := replyState{
 		ReplyStatus: ledgerapi.ReplyStatus{
 			ID: in.ID, Case: in.Case, State: ledgerapi.ReplyPending, DryRun: in.DryRun, CreatedAt: t.at, ChangedAt: t.at,
@@ -325,7 +328,7 @@ func (l *Ledger) ReplyDone(ctx context.Context, channel, id string, in ledgerapi
 
 // answer is the append of a reply that was sent.
 func (l *Ledger) answer(channel string, known *replyState, in ledgerapi.ReplyResult) (*submission, error) {
-	s := &submission{earlier: map[string][][]byte{}}
+	s := &submission{earlier: map[string][][]byte{}, told: true}
 	e, err := l.prepare(complaint.Event{
 		Channel: channel, CaseID: known.Case, ID: in.Event, Kind: complaint.KindAnswered, Actor: complaint.ActorOfficial,
 		OccurredAt: in.At, Text: known.Text,

@@ -265,3 +265,46 @@ func TestWorkersThatWaitAreWokenAndEachReplyIsHandedOutOnce(t *testing.T) {
 		}
 	}
 }
+
+// fill has a case have so many events as officials may bring it to.
+func (f *fixture) fill(caseID string, has, events int) {
+	f.t.Helper()
+	for has < events {
+		var batch []complaint.Event
+		for ; has < events && len(batch) < ledgerapi.MaxBatchEvents; has++ {
+			batch = append(batch, event(caseID, fmt.Sprint(caseID, "/fill/", has), complaint.KindAssigned, complaint.ActorOfficial, monday))
+		}
+		if out := f.append("dsw", batch...); out.Accepted != len(batch) {
+			f.t.Fatalf("Filling a case: %+v", out)
+		}
+	}
+}
+
+// What the citizen was told is an answer, however many events others have added to the case meanwhile. Nothing that the
+// case has no room for is sent.
+func TestAReplyToACaseThatIsFullIsRefusedAndOneThatWasSentStored(t *testing.T) {
+	f := replying(t)
+	f.fill("1", 2, maxCaseEvents-1)
+	for _, id := range []string{"r1", "r2"} {
+		f.take(id, false)
+	}
+	f.outbox()
+	f.fill("1", maxCaseEvents-1, maxCaseEvents)
+	late := cleaned
+	late.ID = "r3"
+	_, err := f.reply(late)
+	if refusalReason(err) != Forbidden || err.Error() != "case: has 4000 events already, no more are taken: answer on the platform itself" {
+		t.Errorf("Replying to a case that is full: %v", err)
+	}
+	for _, id := range []string{"r1", "r2"} {
+		f.done(id, ledgerapi.ReplyResult{State: ledgerapi.ReplySent, Event: "platform/" + id, At: f.clock.now()})
+		f.wantReply(id, ledgerapi.ReplySent)
+	}
+	f.wantClock("After the replies", "dsw", "FirstAnswer", ledgerapi.ClockSeries{Met: 1})
+	echo := answered("1", f.clock.now())
+	echo.ID = "platform/r2"
+	if out := f.append("dsw", echo); out.Accepted != 0 {
+		t.Errorf("The platform's own account was taken as another answer: %+v", out)
+	}
+	f.verify()
+}
