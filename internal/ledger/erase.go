@@ -237,7 +237,7 @@ func (t *transaction) eraseSomeIn(ctx context.Context, rows []store.Case, events
 		if err != nil {
 			return 0, err
 		}
-		if taken := t.erase(t.rules(rows[i].Channel), state, events[i]); len(taken) > 0 {
+		if taken := t.erase(t.lastRules(rows[i].Channel), state, events[i]); len(taken) > 0 {
 			cleared = append(cleared, taken...)
 			states = append(states, state)
 		}

@@ -180,7 +180,7 @@ func (t *transaction) clear(ctx context.Context, cases []store.Case, content sto
 			if err != nil {
 				return err
 			}
-			rules := t.rules(some[i].Channel)
+			rules := t.lastRules(some[i].Channel)
 			ruled := state.ruled(rules, events[i], state.record.Kept)
 			for j := range events[i] {
 				if e := &events[i][j]; strip(rules, e, content) {

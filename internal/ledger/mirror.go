@@ -36,6 +36,7 @@ type mirror struct {
 	lives    lives
 	watch    watch
 	erasures erasures
+	departed departed
 	// watermark is the instant through which due and warning instants have been looked at; latest is the
 	// latest instant at which anything was judged.
 	watermark, latest time.Time
@@ -69,6 +70,7 @@ type changes struct {
 	lives     *lives
 	watch     *watch
 	erasures  *erasures
+	departed  *departed
 }
 
 // readChanges reads what has changed after the revision since, which is everything after 0.
@@ -126,6 +128,12 @@ func (c *changes) setting(s *store.Setting) error {
 	case settingErasures:
 		c.erasures = &erasures{}
 		return decodeSetting(s, c.erasures)
+	case settingDeparted:
+		c.departed = &departed{}
+		if err := decodeSetting(s, c.departed); err != nil {
+			return err
+		}
+		c.departed.compile()
 	}
 	return nil
 }
@@ -182,6 +190,9 @@ func (m *mirror) take(c *changes) {
 	if c.erasures != nil {
 		m.erasures = *c.erasures
 	}
+	if c.departed != nil {
+		m.departed = *c.departed
+	}
 	for _, channel := range c.channels {
 		before := m.channels[channel.row.Name]
 		if before == nil || channel.row.ObservedThrough.After(before.row.ObservedThrough) {
@@ -234,6 +245,9 @@ func (m *mirror) apply(t *transaction) {
 	}
 	if t.erasures != nil {
 		m.erasures = *t.erasures
+	}
+	if t.departed != nil {
+		m.departed = *t.departed
 	}
 	if seen || len(t.changed) > 0 || t.policy != nil || t.rederive != nil {
 		m.visible = m.revision

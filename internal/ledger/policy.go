@@ -82,6 +82,7 @@ func (t *transaction) replacePolicy(ctx context.Context, document policy.Documen
 	if old != nil && old.Revision == compiled.Revision {
 		return nil
 	}
+	t.depart(t.document(), compiled)
 	t.policy = &newPolicy{document: document, compiled: compiled}
 	affected := policy.Affects(old, compiled)
 	for _, name := range compiled.Channels() {

@@ -39,6 +39,8 @@ type transaction struct {
 	// erasures are set when the transaction changes them; names makes pseudonyms.
 	erasures *erasures
 	names    *Pseudonyms
+	// departed is set when the transaction changes it.
+	departed *departed
 	// looked says that no case is due any more by the transaction's instant.
 	looked bool
 	// settled are the channels of which no verdict up to observedThrough is open.
@@ -71,6 +73,17 @@ func (t *transaction) compiled() *policy.Policy {
 		return t.policy.compiled
 	}
 	return t.before.policy
+}
+
+// document is what it was compiled from; an empty one where there is none that can be used.
+func (t *transaction) document() policy.Document {
+	switch {
+	case t.policy != nil:
+		return t.policy.document
+	case t.before.policy == nil:
+		return policy.Document{}
+	}
+	return t.before.document
 }
 
 // run does the requests. A request that is refused for itself has its err set; the error returned is
@@ -201,6 +214,11 @@ func (t *transaction) flushSettings(ctx context.Context) error {
 			return err
 		}
 	}
+	if t.departed != nil {
+		if err := putSetting(ctx, t.tx, settingDeparted, t.departed); err != nil {
+			return err
+		}
+	}
 	if t.looked && t.shared && (t.tx.wrote || t.before.watch.Holder != t.life || t.at.Sub(fromMicros(t.before.watch.Watermark)) >= watchEvery) {
 		t.watch = &watch{Holder: t.life, Watermark: micros(t.at)}
 	}
@@ -322,7 +340,8 @@ func (t *transaction) decide(c *touched, before *caseState) (state *caseState, c
 		h.before = judge(rules, base, t.figures)
 	}
 	state = judge(rules, h, t.figures)
-	cleared = append(t.erase(rules, state, c.events), state.redact(rules, c.events)...)
+	last := t.lastRules(c.key.Channel)
+	cleared = append(t.erase(last, state, c.events), state.redact(last, c.events)...)
 	if p := t.compiled(); p != nil && !p.Retention.StoreHandles {
 		// They were stored while an earlier policy said so.
 		cleared = append(cleared, dropHandles(c.events)...)

@@ -3,6 +3,8 @@
 package policy
 
 import (
+	"maps"
+
 	"github.com/tanggap/tanggap/internal/calendar"
 	"github.com/tanggap/tanggap/internal/sla"
 	"github.com/tanggap/tanggap/internal/taxonomy"
@@ -21,6 +23,31 @@ type Document struct {
 	Retention Retention `json:"retention,omitzero"`
 	// Linking says which cases belong together.
 	Linking Linking `json:"linking,omitzero"`
+}
+
+// Only is as much of the document as decides how the events of some of its channels are judged, without a revision.
+func (d Document) Only(keep func(channel string) bool) Document {
+	part := Document{
+		Channels: map[string]Channel{}, SLAs: map[string]sla.Spec{}, Calendars: map[string]calendar.Spec{}, Taxonomies: map[string]taxonomy.Spec{},
+		Retention: d.Retention,
+	}
+	slas, calendars, taxonomies := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for name, c := range d.Channels {
+		if keep(name) {
+			part.Channels[name] = c
+			slas[c.SLA], calendars[c.Calendar], calendars[referenced(d.SLAs[c.SLA])], taxonomies[c.Taxonomy] = true, true, true, true
+		}
+	}
+	named(part.SLAs, d.SLAs, slas)
+	named(part.Calendars, d.Calendars, calendars)
+	named(part.Taxonomies, d.Taxonomies, taxonomies)
+	return part
+}
+
+// named copies what has one of the names.
+func named[S any](into, from map[string]S, names map[string]bool) {
+	maps.Copy(into, from)
+	maps.DeleteFunc(into, func(name string, _ S) bool { return !names[name] })
 }
 
 // Channel is what the ledger knows of a ComplaintChannel.

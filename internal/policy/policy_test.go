@@ -309,3 +309,18 @@ func BenchmarkCompile(b *testing.B) {
 		}
 	}
 }
+
+func TestAPartOfADocumentJudgesLikeTheWhole(t *testing.T) {
+	whole := compile(t, document())
+	for _, name := range whole.Channels() {
+		part := document().Only(func(channel string) bool { return channel == name })
+		rules := compile(t, part)
+		if diff := cmp.Diff([]string{name}, rules.Channels()); diff != "" || rules.Channel(name).Digest != whole.Channel(name).Digest {
+			t.Errorf("The part of %s judges otherwise; its channels (-want +got):\n%s", name, diff)
+		}
+	}
+	part := document().Only(func(channel string) bool { return channel == "call" })
+	if len(part.SLAs) != 1 || len(part.Calendars)+len(part.Taxonomies) != 0 {
+		t.Errorf("The part has what its channel does not use: %+v", part)
+	}
+}
