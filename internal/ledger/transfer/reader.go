@@ -11,7 +11,6 @@ import (
 	"hash"
 	"io"
 
-	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/store"
 )
 
@@ -36,7 +35,13 @@ func (r *reader) invalid(what string) error {
 	return fmt.Errorf("%w: line %d %s", ErrInvalid, r.number, what)
 }
 
-// read is the next line. Before the end line there is none that ends the stream.
+// newer is the error of a line that only another version of the program can have written.
+func (r *reader) newer(what string) error {
+	return fmt.Errorf("%w: line %d %s; import it with the version that wrote it, or a later one", ErrNewer, r.number, what)
+}
+
+// read is the next line; beside the error of one with a member that is not known, what is known of it. Before the end line
+// there is none that ends the stream.
 func (r *reader) read() (*line, error) {
 	if l := r.next; l != nil {
 		r.next = nil
@@ -52,6 +57,10 @@ func (r *reader) read() (*line, error) {
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(l); err != nil {
 		// The error is not told: what stands in the line may stand in it.
+		known := &line{}
+		if json.Unmarshal(text, known) == nil {
+			return known, r.newer("has something that this program does not know")
+		}
 		return nil, r.invalid("cannot be read")
 	}
 	if l.End != nil {
@@ -97,12 +106,14 @@ func (r *reader) check(e *end) error {
 func (r *reader) header() (*header, error) {
 	l, err := r.read()
 	switch {
-	case err != nil:
+	case l == nil:
 		return nil, err
 	case l.Header == nil || l.Header.Format != format || l.Header.ID == "":
 		return nil, r.invalid("is not its header")
 	case l.Header.Version > version:
 		return nil, fmt.Errorf("%w: it has version %d, this program knows %d", ErrNewer, l.Header.Version, version)
+	case err != nil:
+		return nil, err
 	}
 	return l.Header, nil
 }
@@ -193,11 +204,13 @@ func (r *reader) events(of *caseLine) ([]store.Event, error) {
 		}
 		e := store.Event{Event: l.Event.Event, Pseudonym: l.Event.Pseudonym, ReceivedAt: l.Event.ReceivedAt.UTC()}
 		e.OccurredAt = e.OccurredAt.UTC()
-		if complaint.Kind.Valid(e.Kind) && !e.OccurredAt.IsZero() {
-			events = append(events, e)
-			continue
+		switch {
+		case e.Kind == "" || e.OccurredAt.IsZero():
+			return nil, r.invalid("is an event without a kind or a time")
+		case !e.Kind.Valid():
+			return nil, r.newer("is an event of a kind that this program does not know")
 		}
-		return nil, r.invalid("is an event without a kind or a time")
+		events = append(events, e)
 	}
 	r.totals.Events += len(events)
 	return events, nil
