@@ -267,7 +267,7 @@ func (t *transaction) erase(rules *policy.Rules, state *caseState, events []stor
 			through, by = later(through, fromMicros(t.erased()[i].At)), i
 		}
 	}
-	ruled := ""
+	ruled, known := "", false
 	for i := range events {
 		e, whose := &events[i], by
 		if e.OccurredAt.After(through) {
@@ -276,8 +276,8 @@ func (t *transaction) erase(rules *policy.Rules, state *caseState, events []stor
 				continue
 			}
 		}
-		if len(cleared) == 0 {
-			ruled = state.ruled(rules, events, state.record.Kept)
+		if !known {
+			ruled, known = state.ruled(rules, events, state.record.Kept), true
 		}
 		if had := strip(rules, e, store.ContentText|store.ContentHandles); had || e.Pseudonym != nil {
 			e.Pseudonym = nil

@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -257,4 +259,25 @@ func TestAReplyThatIsBeingSentWhileItsReporterIsErasedStillAnswers(t *testing.T)
 	f.wantReply("waits", ledgerapi.ReplyFailed)
 	f.wantClock("Once it was sent", "dsw", "FirstAnswer", ledgerapi.ClockSeries{Met: 1})
 	f.verify()
+}
+
+// TestACaseThatWasErasedIsHeardAgainInOneReading has one with many events go on. To find out its rule takes all of
+// them, and not once for each: whoever filled a case, and was erased, could hold up everybody's deliveries.
+func TestACaseThatWasErasedIsHeardAgainInOneReading(t *testing.T) {
+	f := testFixture(t)
+	f.policy(samplePolicy())
+	mine := []complaint.Event{by(private("9001", monday), erasedPhone, "satu")}
+	for i := range 900 {
+		word := event("9001", fmt.Sprint("word/", i), complaint.KindCitizenMessage, complaint.ActorCitizen, monday)
+		mine = append(mine, by(word, erasedPhone, "lagi"))
+	}
+	f.append("dsw", mine...)
+	f.erase(t, ledgerapi.ErasureReporter{Phone: erasedPhone})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f.append("dsw", answered("9001", monday.Add(time.Minute)))
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / uint64(len(mine)); each > 20<<10 {
+		t.Errorf("Hearing an answer took %d bytes for each event of the case", each)
+	}
 }
