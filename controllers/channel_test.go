@@ -241,6 +241,27 @@ func TestWhatSomebodyElseChangesIsPutRight(t *testing.T) {
 	})
 }
 
+// TestAnObjectThatLostItsLabelsIsLabelledAgain, as by these the operator finds its own.
+func TestAnObjectThatLostItsLabelsIsLabelledAgain(t *testing.T) {
+	namespace := city(t, "unlabelled")
+	operate(t, namespace)
+	furnish(t, namespace)
+	applyPortal(t, namespace)
+	deployed(t, namespace, "dsw")
+	policy := get(t, namespace, "dsw-worker", &networkingv1.NetworkPolicy{})
+	before := policy.DeepCopy()
+	policy.Labels = nil
+	if err := admin.Patch(t.Context(), policy, client.MergeFrom(before)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the labels", func() string {
+		if len(get(t, namespace, "dsw-worker", &networkingv1.NetworkPolicy{}).Labels) == 0 {
+			return "are gone"
+		}
+		return ""
+	})
+}
+
 // unless is "" if the two are equal.
 func unless(want, got string) string {
 	if want == got {

@@ -253,7 +253,14 @@ func TestCertificatesAreReplacedWithoutAnInterruption(t *testing.T) {
 	first := servingCertificate(t, namespace, "ledger")
 	authority := get(t, namespace, "ledger-ledger-authority", &corev1.Secret{}).ResourceVersion
 
-	// Two months later, the server's certificate is another one of the same authority.
+	// Two months later, the server's certificate is another one of the same authority, also where somebody has taken the
+	// operator's labels from the Secret.
+	serving := get(t, namespace, "ledger-ledger-tls", &corev1.Secret{})
+	before := serving.DeepCopy()
+	serving.Labels = nil
+	if err := admin.Patch(t.Context(), serving, client.MergeFrom(before)); err != nil {
+		t.Fatal(err)
+	}
 	o.clock.advance(61 * 24 * time.Hour)
 	poke(t, namespace)
 	eventually(t, "the certificate", func() string {

@@ -62,7 +62,10 @@ func (r *Reconciler) write(ctx context.Context, secret *corev1ac.SecretApplyConf
 		return err
 	}
 	if err == nil {
-		if metadata.Labels[names.ManagedByLabel] != names.ManagedBy {
+		if err := r.Live.Get(ctx, key, metadata); err != nil {
+			return fmt.Errorf("reading the Secret %s: %w", key.Name, err)
+		}
+		if !apply.Own(metadata) {
 			return fmt.Errorf("writing the Secret %s: %w", key.Name, apply.Taken(metadata.GroupVersionKind().GroupKind(), key.Name))
 		}
 		options = append(options, client.ForceOwnership)

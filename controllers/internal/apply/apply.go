@@ -9,8 +9,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -76,14 +78,23 @@ func free(ctx context.Context, c client.Client, live client.Reader, key client.O
 	if err := live.Get(ctx, key, there); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	if there.GetLabels()[names.ManagedByLabel] == names.ManagedBy {
-		return nil // the cache has not heard of it yet
+	if Own(there) {
+		return nil // the cache has not heard of it yet, or somebody took its label away
 	}
 	kind, err := c.GroupVersionKindFor(there)
 	if err != nil {
 		return fmt.Errorf("naming the kind: %w", err)
 	}
 	return Taken(kind.GroupKind(), key.Name)
+}
+
+// Own reports whether an object is the operator's: it has the operator's label, or, as the API server alone tells, the
+// operator has applied it. Somebody may take the label away.
+func Own(object client.Object) bool {
+	applied := func(f metav1.ManagedFieldsEntry) bool {
+		return f.Manager == string(Owner) && f.Operation == metav1.ManagedFieldsOperationApply
+	}
+	return object.GetLabels()[names.ManagedByLabel] == names.ManagedBy || slices.ContainsFunc(object.GetManagedFields(), applied)
 }
 
 // Taken is the error, a conflict, of a name that somebody else's object has.
