@@ -366,6 +366,7 @@ func TestTheScriptLeavesSomeAlone(t *testing.T) {
 func TestSimulateRefusesWhatItCannotDo(t *testing.T) {
 	for arguments, want := range map[string]string{
 		"":                              "name one system to simulate: rest, open311",
+		"rest sms":                      "name one system to simulate: rest, open311",
 		"fax":                           `there is no simulator "fax"; there are rest, open311`,
 		"whatsapp":                      "--deliver-to must be set",
 		"emergency112-csv":              "--directory must be set",

@@ -85,6 +85,22 @@ func TestWorkerCheckSaysInASentenceHowAChannelFares(t *testing.T) {
 	}
 }
 
+// TestWhatIsMisspeltIsRefusedWhereItIsChecked, and only there: a worker may be older than the operator that rendered it.
+func TestWhatIsMisspeltIsRefusedWhereItIsChecked(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "config.json")
+	if err := os.WriteFile(file, []byte(`{"ledgerURL":"nowhere","channels":[{"name":"city","sauce":{}}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for argument, refused := range map[string]bool{"--check": true, "--check=false": false} {
+		command := newRootCommand()
+		command.SetArgs([]string{"worker", argument, "--config", file})
+		err := command.ExecuteContext(t.Context())
+		if err == nil || strings.Contains(err.Error(), `--config: reading the configuration: json: unknown field "sauce"`) != refused {
+			t.Errorf("%s: got %v", argument, err)
+		}
+	}
+}
+
 // forgetful leads connections to an address until it forgets those that there are: they stay open then, and nothing
 // comes through, as it is where a router has lost its table.
 type forgetful struct {
