@@ -69,6 +69,15 @@ func TestALedgerOnADatabase(t *testing.T) {
 		return unless(`spec.storage.postgres.caSecretRef: the key "ca.crt" of the Secret "db": the authority of the server's certificate must be certificates in PEM, `+
 			"which begin with -----BEGIN CERTIFICATE-----", message)
 	})
+	// One key of a Secret may be wrong for the one and right for the other.
+	apply(t, namespace, `
+apiVersion: tanggap.dev/v1alpha1
+kind: ComplaintLedger
+metadata: {name: same}
+spec: {storage: {type: postgres, postgres: {urlSecretRef: {name: db, key: url}, caSecretRef: {name: db, key: url}}}}`)
+	if message := ledgerHas(t, namespace, "same", v1alpha1.ConditionAccepted, no, v1alpha1.ReasonInvalidSpec); !strings.Contains(message, "spec.storage.postgres.caSecretRef") {
+		t.Errorf("the condition says %q", message)
+	}
 	values["ca.crt"] = string(tlstest.New(t).PEM)
 	apply(t, namespace, secretManifest("db", values))
 	deployment := database(t, namespace)
