@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -64,6 +65,6 @@ func (f *storageFlags) write(ctx context.Context, log *slog.Logger) (store.Store
 		return sqlite.Open(f.data, sqlite.Options{})
 	}
 	options := f.postgres
-	options.Log = log
+	options.Log, options.Now = log, time.Now
 	return postgres.Open(ctx, options)
 }

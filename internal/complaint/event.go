@@ -131,6 +131,11 @@ const (
 	earliestOccurrence = 946684800 // 2000-01-01: an older time is a parsing mistake, not a complaint
 )
 
+// MaxClockDifference is how far two clocks may be apart that a ledger compares before it takes one of them for wrong: far
+// more than machines differ that are kept together, the waits between the two readings included, and far less than the
+// time zone, the month or the year by which a clock is wrong that is not. It is that of Kerberos.
+const MaxClockDifference = 5 * time.Minute
+
 // Event is the canonical event: what a channel's payload becomes. Its JSON form is the one of the
 // ledger's API and of `tanggap explain --events`.
 type Event struct {

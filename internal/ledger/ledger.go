@@ -194,5 +194,5 @@ func optional(t time.Time) *time.Time {
 // storageWide reports whether an error would meet every request alike.
 func storageWide(err error) bool {
 	return errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrDamaged) || errors.Is(err, store.ErrUnavailable) ||
-		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+		errors.Is(err, store.ErrClock) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

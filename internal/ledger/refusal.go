@@ -58,6 +58,8 @@ func unavailable(err error) *RefusalError {
 		r.Message, r.RetryAfter = "the ledger's storage is full", 10*retryAfter
 	case errors.Is(err, store.ErrDamaged):
 		r.Message, r.RetryAfter = "the ledger's storage is damaged", 60*retryAfter
+	case errors.Is(err, store.ErrClock):
+		r.Message = "the clocks of the ledger's machine and of its storage are too far apart, try again"
 	}
 	return r
 }

@@ -25,6 +25,8 @@ var (
 	ErrNewer = errors.New("the ledger's storage was written by a newer version")
 	// ErrUnavailable says that the storage cannot be reached, or does not work, now: whatever is asked.
 	ErrUnavailable = errors.New("the ledger's storage is not available")
+	// ErrClock says that the storage has a clock, and that of whoever uses it is another: whatever is asked.
+	ErrClock = errors.New("the clock is not that of the ledger's storage")
 )
 
 // Store keeps one ledger. It is safe for concurrent use. Several Stores, in several processes, may

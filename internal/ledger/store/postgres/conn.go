@@ -79,6 +79,9 @@ type exchange struct {
 	// verified says that the head was read: the transaction has begun and, in an Update, has its lock. moved
 	// says that it is not what was guessed, or that the database was restored: the transaction has to start anew.
 	verified, moved bool
+	// now is compared with the database's clock when the head is read, unless it is nil; amiss is that they are too far apart.
+	now   func() time.Time
+	amiss error
 }
 
 // statement is one that was sent.

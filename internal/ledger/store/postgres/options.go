@@ -35,6 +35,9 @@ type Options struct {
 	Shared bool
 	// Readers is how many Views may run at once; 0 is 4.
 	Readers int
+	// Now is the clock of whoever uses the Store. While it and the database's are apart by more than
+	// complaint.MaxClockDifference, every Update and every View is ErrClock. nil is not compared.
+	Now func() time.Time
 	// Log receives what a migration does; nil discards it.
 	Log *slog.Logger
 	// migratePause is between two attempts at a migration that waits for a table.

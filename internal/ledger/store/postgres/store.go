@@ -159,7 +159,7 @@ func (s *Store) View(ctx context.Context, f func(store.Reader) error) error {
 	defer x.end()
 	defer detach()
 	defer x.rollback()
-	x.store = s.id
+	x.store, x.now = s.id, s.options.Now
 	if err := f(&reader{x}); err != nil {
 		return ended(ctx, x, err)
 	}
@@ -246,7 +246,7 @@ func (s *Store) attempt(ctx context.Context, f func(store.Tx) error) (_ outcome,
 	x, detach := connOf(connection).converse(ctx, beginUpdate, true)
 	defer x.end()
 	defer detach()
-	x.store, x.guess = s.id, s.guess()
+	x.store, x.guess, x.now = s.id, s.guess(), s.options.Now
 	t := newTx(x)
 	committed := false
 	defer func() {
@@ -272,6 +272,8 @@ func (s *Store) attempt(ctx context.Context, f func(store.Tx) error) (_ outcome,
 		return moved, 0, errMoved
 	case x.failed != nil:
 		return retry(x.failed), 0, x.failed
+	case x.amiss != nil:
+		return done, 0, x.amiss
 	case err != nil:
 		return done, 0, err
 	case !t.wrote:

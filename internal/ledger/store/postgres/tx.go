@@ -36,7 +36,8 @@ const (
 		set_config('lock_timeout', '15s', true), set_config('statement_timeout', '30s', true),
 		CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END`
 
-	selectHead = "SELECT revision, at, last_ref, last_channel, writer, writer_revision FROM ledger WHERE id = 1"
+	selectHead = `SELECT revision, at, last_ref, last_channel, writer, writer_revision,
+		(extract(epoch FROM clock_timestamp()) * 1000000)::bigint FROM ledger WHERE id = 1`
 	lockHead   = selectHead + " FOR UPDATE"
 	updateHead = `UPDATE ledger SET revision = $1, at = $2, last_ref = $3, last_channel = $4, writer = $5, writer_revision = $1
 		WHERE id = 1`
@@ -83,6 +84,7 @@ func (x *exchange) begin(begin string, lock bool) error {
 	return x.queue(sql, nil, func(r *row) error {
 		found := &head{Head: store.Head{Revision: r.int8(), At: r.time()}, lastRef: r.int8(), lastChannel: r.int4()}
 		x.writer = writer{r.bytea(), r.int8()}
+		clock := r.time()
 		if found.Revision < x.revision {
 			x.forget() // restored to an earlier state
 			x.moved = true
@@ -97,8 +99,26 @@ func (x *exchange) begin(begin string, lock bool) error {
 		if x.head == nil {
 			x.head = found
 		}
-		return nil
+		if x.now != nil {
+			x.amiss = compareClocks(x.now(), clock)
+		}
+		return x.amiss
 	})
+}
+
+// compareClocks is ErrClock for clocks that are too far apart. What is read of the database's may be some seconds old, in
+// which the lock was waited for.
+func compareClocks(own, database time.Time) error {
+	ahead := own.Sub(database)
+	if ahead.Abs() <= complaint.MaxClockDifference {
+		return nil
+	}
+	side := "ahead of"
+	if ahead < 0 {
+		side = "behind"
+	}
+	return fmt.Errorf("%w: this machine's says %s, which is %v %s the %s of the database's",
+		store.ErrClock, own.UTC().Format(time.RFC3339), ahead.Abs().Round(time.Second), side, database.Format(time.RFC3339))
 }
 
 // ready makes the head known: as it was read, or as it is guessed until then.
