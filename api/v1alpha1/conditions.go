@@ -6,7 +6,7 @@ const (
 	// Only a new specification, or the appearance of what is missing, mends it.
 	ConditionAccepted = "Accepted"
 	// ConditionReady (all kinds) is Accepted and WorkerAvailable on a channel; Accepted and LedgerAvailable on a
-	// ledger whose objects, key and policy nobody refuses or misses; and Accepted with the policy taken
+	// ledger whose objects, key and policy nobody refuses or misses, and whose time goes on; and Accepted with the policy taken
 	// over by every ledger concerned elsewhere. Run-time trouble of a source never changes it.
 	ConditionReady = "Ready"
 	// ConditionWorkerAvailable (ComplaintChannel) is the availability of the worker's Deployment.
@@ -67,6 +67,9 @@ const (
 	// ReasonPseudonymKeyMissing: the key of the reporters' pseudonyms is gone, and nobody but a person can
 	// decide to begin anew.
 	ReasonPseudonymKeyMissing = "PseudonymKeyMissing"
+	// ReasonTimeStandsStill: the ledger has judged at an instant that its clock is more than five minutes from, so that nothing
+	// becomes due until it is there: the clock is behind, or was ahead. What comes in is stored.
+	ReasonTimeStandsStill = "TimeStandsStill"
 	// ReasonPolicyPending: a ledger has not taken the current policy over yet.
 	ReasonPolicyPending = "PolicyPending"
 	// ReasonSuspended: `spec.suspend` is set, so no worker is meant to run.

@@ -2,6 +2,7 @@ package complaintledger
 
 import (
 	"context"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 
@@ -61,7 +62,7 @@ func decideStatus(s *scope, view ledgers.LedgerView, heard, complete bool) *v1al
 		s.conditions.True(v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "The specification is valid.")
 	}
 	setLedgerAvailable(s, view, heard)
-	setReady(s)
+	setReady(s, view)
 	after.Conditions = s.conditions.List()
 	return after
 }
@@ -81,7 +82,7 @@ func setLedgerAvailable(s *scope, view ledgers.LedgerView, heard bool) {
 	}
 }
 
-func setReady(s *scope) {
+func setReady(s *scope, view ledgers.LedgerView) {
 	available := s.conditions.Get(v1alpha1.ConditionLedgerAvailable)
 	switch {
 	case s.missing != "":
@@ -90,6 +91,9 @@ func setReady(s *scope) {
 		s.conditions.False(v1alpha1.ConditionReady, v1alpha1.ReasonLedgerRefused, s.refused)
 	case s.trouble != "":
 		s.conditions.False(v1alpha1.ConditionReady, s.troubleReason, s.trouble)
+	case !view.StandsAt.IsZero():
+		s.conditions.False(v1alpha1.ConditionReady, v1alpha1.ReasonTimeStandsStill, "Nothing becomes due until the clock of the ledger's node shows "+
+			view.StandsAt.Format(time.RFC3339)+", at which the ledger has judged already: the clock is behind, or was ahead then.")
 	case available.Status == "True":
 		s.conditions.True(v1alpha1.ConditionReady, v1alpha1.ReasonReady, "The ledger is accepted and answers.")
 	default:

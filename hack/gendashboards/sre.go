@@ -9,8 +9,8 @@ func sre() *dashboard {
 	l.add(4, 4, stat("Channels down", "Their workers do not report.", orNone(`tanggap_channel_up{`+inChannel+`} == 0`, `tanggap_channel_up{`+inChannel+`}`), count, limits(good, from(1, bad))))
 	l.add(4, 4, stat("Sources with a problem", "They cannot be read, or deliver nothing valid.",
 		orNone(`tanggap_channel_source_problem{`+inChannel+`}`, `tanggap_channel_up{`+inChannel+`}`), count, limits(good, from(1, warning))))
-	l.add(4, 4, stat("Oldest figures", "How far behind the ledger that is furthest behind has looked at due instants.",
-		`time() - min(tanggap_summary_timestamp_seconds{`+inNamespace+`})`, seconds, limits(good, from(60, warning), from(120, bad))))
+	l.add(4, 4, stat("Oldest figures", "How far from now the ledger that is furthest off has looked at due instants.",
+		`max(abs(time() - tanggap_summary_timestamp_seconds{`+inNamespace+`}))`, seconds, limits(good, from(60, warning), from(120, bad))))
 	l.add(4, 4, stat("First calendar to end", "After it every holiday counts as a working day.",
 		`min(tanggap_calendar_covers_until_timestamp_seconds{`+inNamespace+`}) - time()`, seconds, limits(bad, from(0, warning), from(30*86400, good))))
 

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/store"
 )
 
@@ -103,6 +104,7 @@ func (l *Ledger) attempt(ctx context.Context, group []*request) (wrote bool, err
 	}
 	l.stats.commits.Add(1)
 	l.apply(t)
+	l.noteTime()
 	return t.tx.wrote, nil
 }
 
@@ -114,6 +116,23 @@ func (l *Ledger) instant() time.Time {
 		return l.latest
 	}
 	return now
+}
+
+// noteTime logs when time begins to stand still, as something was judged at an instant that the clock is far from having
+// reached, and when it goes on. Until then nothing becomes due.
+func (l *Ledger) noteTime() {
+	now := l.now()
+	still := l.latest.Sub(now) > complaint.MaxClockDifference
+	if still == l.still {
+		return
+	}
+	l.still = still
+	if still {
+		l.log.Error("Time stands still until the clock reaches the instant at which the ledger last judged: one of the two is wrong",
+			"judged", l.latest, "clock", now.UTC(), "ahead", l.latest.Sub(now).Round(time.Second).String())
+		return
+	}
+	l.log.Info("Time goes on, as the clock has all but reached the instant at which the ledger last judged", "judged", l.latest, "clock", now.UTC())
 }
 
 // apply brings the mirror to what was committed.

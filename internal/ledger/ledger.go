@@ -46,6 +46,8 @@ type Ledger struct {
 	syncedAt, watchedAt time.Time
 	// trouble is why the last transaction failed, lost why following did; nil when they did not.
 	trouble, lost error
+	// still says that time stands still. Only Open and the goroutine of Run use it.
+	still bool
 	// grown is closed when a summary shows something new.
 	grown chan struct{}
 	// sweeping is where the search for traces of who was erased stands.
@@ -78,6 +80,7 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the ledger: %w", err)
 	}
+	l.noteTime()
 	return l, nil
 }
 

@@ -30,10 +30,10 @@ func Announce(recorder events.EventRecorder, object runtime.Object, set *conditi
 	}
 }
 
-// saidByReady says that a reason is one of Ready alone, and one that does not pass by itself.
+// saidByReady says that a reason is one of Ready alone, and one that wants a person.
 func saidByReady(reason string) bool {
 	switch reason {
-	case v1alpha1.ReasonLedgerRefused, v1alpha1.ReasonPolicyRefused, v1alpha1.ReasonPseudonymKeyMissing:
+	case v1alpha1.ReasonLedgerRefused, v1alpha1.ReasonPolicyRefused, v1alpha1.ReasonPseudonymKeyMissing, v1alpha1.ReasonTimeStandsStill:
 		return true
 	}
 	return false

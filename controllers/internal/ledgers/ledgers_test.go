@@ -103,7 +103,7 @@ func (s *ledgerStub) Summary(ctx context.Context, after ledgerapi.Position, wait
 		case <-changed:
 		case <-over:
 			if !hang {
-				return &ledgerapi.Summary{Position: after, Since: after.Sequence, At: time.Now(), Policy: state.Policy}, nil
+				return &ledgerapi.Summary{Position: after, Since: after.Sequence, At: time.Now(), Watermark: state.Watermark, Policy: state.Policy}, nil
 			}
 		case <-limit:
 			return nil, context.DeadlineExceeded
@@ -368,6 +368,31 @@ func TestALedgerThatDoesNotAnswer(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestTimeThatStandsStillIsShownOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		b.stub.change(report(3))
+		b.connect(t)
+		pass(time.Second)
+		b.ledgers.take()
+
+		until := time.Now().UTC().Truncate(time.Second).Add(7 * time.Minute)
+		b.stub.change(func(summary *ledgerapi.Summary) { summary.Watermark = until })
+		pass(time.Second)
+		want(t, "time that stands still", b.ledgers.take(), []string{"ledger"})
+		if view, _ := b.set.Ledger(key); !view.Connected || !view.StandsAt.Equal(until) {
+			t.Errorf("shown is %+v; want that it stands at %v", view, until)
+		}
+		pass(time.Minute)
+		want(t, "a minute without news", b.ledgers.take(), []string{})
+		pass(2 * time.Minute)
+		want(t, "time that has all but come there", b.ledgers.take(), []string{"ledger"})
+		if view, _ := b.set.Ledger(key); !view.StandsAt.IsZero() {
+			t.Errorf("shown is %+v; want that time goes on", view)
+		}
+	})
 }
 
 func TestAnOperatorThatHasJustStartedSaysNothingYet(t *testing.T) {

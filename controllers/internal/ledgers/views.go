@@ -5,6 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
 	"github.com/tanggap/tanggap/internal/metrics"
 )
@@ -28,6 +29,9 @@ type LedgerView struct {
 	// FiguresKnown says that Unanswered and Overdue can be relied on for every channel that runs.
 	FiguresKnown        bool
 	Unanswered, Overdue int64
+	// StandsAt is the instant, in whole seconds, that the ledger has judged and its clock is far from having reached: time
+	// stands still until it has. It is zero while time goes on.
+	StandsAt time.Time
 }
 
 // ChannelView is what a channel's status shows.
@@ -162,6 +166,9 @@ func (l *ledger) ledgerView(now time.Time) LedgerView {
 	}
 	view.Problem = ""
 	view.Revision = l.revision()
+	if s := l.summary; s.Watermark.Sub(s.At) > complaint.MaxClockDifference {
+		view.StandsAt = instant(&s.Watermark)
+	}
 	view.FiguresKnown = true
 	at := metrics.LedgerTime(l.summary, l.answeredAt, now)
 	if l.policy == nil {
