@@ -45,36 +45,43 @@ func (m *machine) appendSome(rt *rapid.T) {
 	}
 	accepted := 0
 	for _, e := range batch {
-		e.Channel = channel
-		e = e.Normalize(now)
-		if m.ids[[2]string{channel, e.ID}] {
-			continue
+		if m.accept(channel, e) {
+			accepted++
 		}
-		accepted++
-		m.ids[[2]string{channel, e.ID}] = true
-		c := m.cases[e.Key()]
-		if c == nil {
-			c = &modelCase{counted: map[string]verdict{}, last: map[string]verdict{}, observed: map[string]bool{}}
-			m.cases[e.Key()] = c
-		}
-		if c.fresh == nil {
-			c.fresh = map[string]bool{}
-		}
-		c.fresh[e.ID] = true
-		stored := store.Event{Event: e}
-		if e.Reporter != nil {
-			stored.Pseudonym, _ = m.names.of(e.Reporter.Identity(channel))
-			stored.Reporter = nil
-		}
-		c.events = append(c.events, stored)
 	}
-	m.stored += accepted
 	if lost && len(out.Rejected) == 0 {
 		return
 	}
 	if out.Accepted != accepted || out.Duplicate != len(batch)-accepted || len(out.Rejected) > 0 {
 		rt.Errorf("The response is %+v; want %d of %d accepted", out, accepted, len(batch))
 	}
+}
+
+// accept puts an event into the model, unless it is known there.
+func (m *machine) accept(channel string, e complaint.Event) bool {
+	e.Channel = channel
+	e = e.Normalize(m.clock.now())
+	if m.ids[[2]string{channel, e.ID}] {
+		return false
+	}
+	m.ids[[2]string{channel, e.ID}] = true
+	m.stored++
+	c := m.cases[e.Key()]
+	if c == nil {
+		c = &modelCase{counted: map[string]verdict{}, last: map[string]verdict{}, observed: map[string]bool{}}
+		m.cases[e.Key()] = c
+	}
+	if c.fresh == nil {
+		c.fresh = map[string]bool{}
+	}
+	c.fresh[e.ID] = true
+	stored := store.Event{Event: e}
+	if e.Reporter != nil {
+		stored.Pseudonym, _ = m.names.of(e.Reporter.Identity(channel))
+		stored.Reporter = nil
+	}
+	c.events = append(c.events, stored)
+	return true
 }
 
 func (m *machine) event(rt *rapid.T, now time.Time) complaint.Event {

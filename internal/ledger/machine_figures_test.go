@@ -20,6 +20,7 @@ func (m *machine) want() map[string]values {
 			sum.add(k, column, n)
 		}
 	}
+	m.waiting(sum)
 	for k, c := range m.cases {
 		if !c.judged {
 			continue
@@ -83,6 +84,7 @@ func (m *machine) compare(rt *rapid.T) {
 		rt.Errorf("%d events are counted; want %d", accepted, m.stored)
 	}
 	m.compareCases(rt)
+	m.compareReplies(rt)
 }
 
 // compareCases compares what is listed of every case, and the oldest unanswered of each channel.

@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -36,7 +38,7 @@ func runMachine(rt *rapid.T, f *fixture) {
 	f.open()
 	m := &machine{
 		fixture: f, ids: map[[2]string]bool{}, cases: map[complaint.CaseKey]*modelCase{},
-		through: map[string]time.Time{}, counters: tally{}, erased: map[string]time.Time{}, followers: make([]ledgerapi.View, 3),
+		through: map[string]time.Time{}, counters: tally{}, erased: map[string]time.Time{}, early: map[[2]string]time.Time{}, followers: make([]ledgerapi.View, 3),
 	}
 	defer m.close()
 	m.usePolicy(rt, 0)
@@ -70,14 +72,20 @@ type machine struct {
 	rules    *policy.Policy
 	serial   int
 	stored   int
-	// erased are the phones of who was erased, and until when.
-	erased map[string]time.Time
+	// erased are the phones of who was erased, and until when; together says that somebody was erased by both, who
+	// is one reporter from then on.
+	erased   map[string]time.Time
+	together bool
+	// replies are those that are kept; early is when what came back that is no known reply, by channel and event.
+	replies []*askedReply
+	early   map[[2]string]time.Time
 	// followers are operators, each with what it has of the summary.
 	followers []ledgerapi.View
 }
 
 func (m *machine) step(rt *rapid.T) {
-	steps := []string{"append", "append", "append", "append", "time", "time", "observe", "report", "policy", "restart", "expire", "move", "erase"}
+	steps := []string{"append", "append", "append", "append", "time", "time", "observe", "report", "policy", "restart", "expire", "move", "erase",
+		"replies", "replies", "replies"}
 	if len(m.replicas) > 1 {
 		steps = append(steps, "kill")
 	}
@@ -88,7 +96,7 @@ func (m *machine) step(rt *rapid.T) {
 	case "append":
 		m.appendSome(rt)
 	case "time":
-		minutes := rapid.SampledFrom([]int{0, 1, 5, 10, 30, 60, 300, 1500, 3000}).Draw(rt, "minutes")
+		minutes := rapid.SampledFrom([]int{0, 1, 5, 10, 30, 60, 300, 1500, 3000, 45000}).Draw(rt, "minutes")
 		m.clock.move(time.Duration(minutes)*time.Minute + time.Duration(rapid.IntRange(0, 30).Draw(rt, "seconds"))*time.Second)
 	case "observe":
 		channel := m.channel(rt)
@@ -108,7 +116,9 @@ func (m *machine) step(rt *rapid.T) {
 	case "policy":
 		m.usePolicy(rt, rapid.IntRange(0, len(policies())-1).Draw(rt, "policy"))
 	case "expire":
+		m.clock.move(time.Microsecond)
 		m.expire()
+		m.tidyReplies()
 		m.forget(rt)
 	case "restart":
 		m.restart()
@@ -116,6 +126,13 @@ func (m *machine) step(rt *rapid.T) {
 		m.move()
 	case "erase":
 		m.eraseSomebody(rt)
+	case "replies":
+		for range rapid.IntRange(1, 6).Draw(rt, "steps") {
+			m.choose(rt)
+			rapid.SampledFrom([]func(*rapid.T){
+				m.askForReply, m.askForReply, m.fetchReplies, m.finishReply, m.finishReply, m.returnReplies,
+			}).Draw(rt, "step of replies")(rt)
+		}
 	case "kill":
 		n := rapid.IntRange(0, len(m.replicas)-1).Draw(rt, "killed")
 		m.kill(n)
@@ -156,7 +173,14 @@ func policies() []policy.Document {
 	}}
 	forgets := samplePolicy()
 	forgets.Retention = policy.Retention{Content: "1h", Idle: "5h"}
-	return []policy.Document{samplePolicy(), shorter(), without, renamed, promisesNothing, otherWords, forgets}
+	documents := []policy.Document{samplePolicy(), shorter(), without, renamed, promisesNothing, otherWords, forgets}
+	for i, d := range documents {
+		for name, c := range d.Channels {
+			c.Replies = name == "dsw" || name == "wa" && i != 1 // which takes back that replies are allowed
+			d.Channels[name] = c
+		}
+	}
+	return documents
 }
 
 func (m *machine) usePolicy(rt *rapid.T, n int) {
@@ -174,14 +198,32 @@ func (m *machine) eraseSomebody(rt *rapid.T) {
 	var request ledgerapi.ErasureRequest
 	for _, phone := range rapid.SliceOfNDistinct(rapid.SampledFrom(phones()), 1, 2, rapid.ID).Draw(rt, "erased") {
 		request.Reporters = append(request.Reporters, ledgerapi.ErasureReporter{Phone: phone})
-		m.erased[phone] = m.clock.now()
 	}
+	m.clock.move(time.Microsecond) // so that what changes is told from what does not
+	m.advance()                    // what was said in the future is judged once that has come, if it has not gone by then
+	named := map[string]time.Time{}
+	m.together = m.together || len(request.Reporters) > 1
+	for _, phone := range phones() {
+		if m.together || phone == request.Reporters[0].Phone {
+			named[phone] = m.clock.now()
+		}
+	}
+	maps.Copy(m.erased, named)
+	begun, _ := m.repliesTo(named)
+	_, traces := m.repliesTo(m.erased)
 	if _, err := m.ledger.Erase(context.Background(), request); err != nil {
 		rt.Fatalf("Erasing: %v", err)
 	}
 	if err := m.ledger.Sweep(context.Background()); err != nil {
 		rt.Fatalf("Sweeping: %v", err)
 	}
+	m.eraseReplies(rt, begun, traces)
+}
+
+// is reports whether a pseudonym is of who has a phone.
+func (m *machine) is(phone string, pseudonym []byte) bool {
+	name, _ := m.names.of((&complaint.Reporter{Phone: phone}).Identity(""))
+	return bytes.Equal(name, pseudonym)
 }
 
 func phones() []string { return []string{"0812345678", "0812345679"} }
