@@ -119,5 +119,13 @@ func (m *machine) event(rt *rapid.T, now time.Time) complaint.Event {
 		e.Attributes = map[string]string{complaint.AttributeDepartment: "DLHK"}
 	default: // has nothing of its own
 	}
+	if e.Actor == complaint.ActorCitizen || e.Kind == complaint.KindAssigned {
+		told := rapid.SampledFrom([]map[string]string{
+			nil, nil, nil, {"place": "Beji"}, {"place": "Beji"}, {"place": "Cinere"}, {complaint.AttributeCategory: "Sampah"},
+		}).Draw(rt, "attributes")
+		if told != nil {
+			e.Attributes = told
+		}
+	}
 	return e
 }

@@ -23,6 +23,7 @@ type modelCase struct {
 	fresh  map[string]bool
 
 	dims               complaint.Dimensions
+	kept               *sla.Kept
 	judged             bool
 	digest, sla        string
 	derived            sla.Case
@@ -46,10 +47,12 @@ func (m *machine) recall(rt *rapid.T, change func(known, stored *store.Event)) {
 			if err != nil {
 				return err
 			}
-			for i := range c.events {
-				at := slices.IndexFunc(events[0], func(e store.Event) bool { return e.ID == c.events[i].ID })
-				change(&c.events[i], &events[0][at])
-			}
+			m.keep(k, c, func() {
+				for i := range c.events {
+					at := slices.IndexFunc(events[0], func(e store.Event) bool { return e.ID == c.events[i].ID })
+					change(&c.events[i], &events[0][at])
+				}
+			})
 		}
 		return nil
 	})
@@ -126,8 +129,29 @@ func (m *machine) judgeOne(k complaint.CaseKey, c *modelCase, r *policy.Rules) b
 		m.judgeAs(k, c, r, slices.DeleteFunc(slices.Clone(c.events), func(e store.Event) bool { return c.fresh[e.ID] }), why)
 	}
 	m.judgeAs(k, c, r, c.events, byEvidence)
-	(&caseState{}).redact(r, c.events)
+	m.keep(k, c, func() { (&caseState{}).redact(r, c.events) })
 	return true
+}
+
+// keep changes the events of a case, which goes on by the rule that it had if attributes are gone that told it.
+func (m *machine) keep(k complaint.CaseKey, c *modelCase, change func()) {
+	had := m.rule(k, c, c.kept)
+	change()
+	if m.rule(k, c, c.kept) != had {
+		c.kept = &sla.Kept{Rule: had, Without: m.rule(k, c, nil)}
+	}
+}
+
+// rule is the name of the rule that a case has.
+func (m *machine) rule(k complaint.CaseKey, c *modelCase, kept *sla.Kept) string {
+	r := m.rules.Channel(k.Channel)
+	if r == nil {
+		return ""
+	}
+	facts := factsOf(c.events)
+	in := r.Input(facts, m.clock.now(), m.through[k.Channel])
+	in.Subject.Dimensions, in.Subject.Kept = c.dims, kept
+	return r.SLA.RuleOf(in.Subject)
 }
 
 func (m *machine) judgeAs(k complaint.CaseKey, c *modelCase, r *policy.Rules, events []store.Event, why cause) {
@@ -141,7 +165,7 @@ func (m *machine) judgeAs(k complaint.CaseKey, c *modelCase, r *policy.Rules, ev
 	}
 	in := r.Input(facts, now, m.through[k.Channel])
 	if cleared && c.judged {
-		in.Subject.Dimensions = reclassify(r, in.Subject.Attributes, c.dims)
+		in.Subject.Dimensions, in.Subject.Kept = reclassify(r, in.Subject.Attributes, c.dims), c.kept
 	}
 	d := r.SLA.Evaluate(in)
 	c.dims, c.derived, c.digest, c.sla, c.judged = in.Subject.Dimensions, d, r.Digest, r.Channel.SLA, true

@@ -5,9 +5,11 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/tanggap/tanggap/internal/complaint"
@@ -41,7 +43,7 @@ func runMachine(rt *rapid.T, f *fixture) {
 		through: map[string]time.Time{}, counters: tally{}, erased: map[string]time.Time{}, early: map[[2]string]time.Time{}, followers: make([]ledgerapi.View, 3),
 	}
 	defer m.close()
-	m.usePolicy(rt, 0)
+	m.usePolicy(rt, rapid.IntRange(0, len(policies())-1).Draw(rt, "policy"))
 	for range rapid.IntRange(1, 25).Draw(rt, "steps") {
 		m.choose(rt)
 		m.step(rt)
@@ -116,8 +118,8 @@ func (m *machine) step(rt *rapid.T) {
 	case "policy":
 		m.usePolicy(rt, rapid.IntRange(0, len(policies())-1).Draw(rt, "policy"))
 	case "expire":
-		m.clock.move(time.Microsecond)
-		m.expire()
+		m.clock.move(time.Duration(rapid.SampledFrom([]int{0, 6, 300}).Draw(rt, "hours"))*time.Hour + time.Microsecond)
+		m.taking(rt, m.expire)
 		m.tidyReplies()
 		m.forget(rt)
 	case "restart":
@@ -173,7 +175,15 @@ func policies() []policy.Document {
 	}}
 	forgets := samplePolicy()
 	forgets.Retention = policy.Retention{Content: "1h", Idle: "5h"}
-	documents := []policy.Document{samplePolicy(), shorter(), without, renamed, promisesNothing, otherWords, forgets}
+	places := byPlace()
+	words := places.Taxonomies["words"]
+	words.Categories = append(words.Categories, taxonomy.Category{Name: "lake", Department: "dlhk", Match: `complaint.attributes.?place.orValue("") == "Cinere"`})
+	places.Taxonomies["words"] = words
+	forgetsPlaces := byPlace()
+	forgetsPlaces.Retention = forgets.Retention
+	documents := []policy.Document{
+		samplePolicy(), shorter(), without, renamed, promisesNothing, otherWords, forgets, places, places, forgetsPlaces, forgetsPlaces,
+	}
 	for i, d := range documents {
 		for name, c := range d.Channels {
 			c.Replies = name == "dsw" || name == "wa" && i != 1 // which takes back that replies are allowed
@@ -200,7 +210,6 @@ func (m *machine) eraseSomebody(rt *rapid.T) {
 		request.Reporters = append(request.Reporters, ledgerapi.ErasureReporter{Phone: phone})
 	}
 	m.clock.move(time.Microsecond) // so that what changes is told from what does not
-	m.advance()                    // what was said in the future is judged once that has come, if it has not gone by then
 	named := map[string]time.Time{}
 	m.together = m.together || len(request.Reporters) > 1
 	for _, phone := range phones() {
@@ -211,13 +220,36 @@ func (m *machine) eraseSomebody(rt *rapid.T) {
 	maps.Copy(m.erased, named)
 	begun, _ := m.repliesTo(named)
 	_, traces := m.repliesTo(m.erased)
-	if _, err := m.ledger.Erase(context.Background(), request); err != nil {
-		rt.Fatalf("Erasing: %v", err)
-	}
-	if err := m.ledger.Sweep(context.Background()); err != nil {
-		rt.Fatalf("Sweeping: %v", err)
-	}
+	m.taking(rt, func() {
+		if _, err := m.ledger.Erase(context.Background(), request); err != nil {
+			rt.Fatalf("Erasing: %v", err)
+		}
+		if err := m.ledger.Sweep(context.Background()); err != nil {
+			rt.Fatalf("Sweeping: %v", err)
+		}
+	})
 	m.eraseReplies(rt, begun, traces)
+}
+
+// taking takes content, once all that was said by now is judged. It is to change no figure but those of replies, and no
+// case that is judged anew.
+func (m *machine) taking(rt *rapid.T, take func()) {
+	figures := func() map[string]values {
+		m.ledger.mu.RLock()
+		defer m.ledger.mu.RUnlock()
+		shown := m.shown(m.ledger.figures.tally())
+		maps.DeleteFunc(shown, func(key string, _ values) bool { return strings.HasPrefix(key, string(familyReply)) })
+		return shown
+	}
+	m.advance()
+	m.judgeAll()
+	before := figures()
+	take()
+	m.advance()
+	if diff := cmp.Diff(before, figures()); diff != "" {
+		rt.Errorf("At %v content was taken, and with it (-before +after):\n%s", m.clock.now(), diff)
+	}
+	m.verify()
 }
 
 // is reports whether a pseudonym is of who has a phone.
