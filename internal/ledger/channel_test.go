@@ -328,3 +328,16 @@ func TestSpilloverIsFoundByAnEarlierKey(t *testing.T) {
 	complain("wa", "W1", monday)
 	f.wantSpillovers(map[string]int64{"dsw>wa": 1})
 }
+
+// TestSpilloverIsFoundWhereACaseBeganByAnEarlierKey has a case whose first word came before the key was changed, and its
+// complaint after another one by the new key.
+func TestSpilloverIsFoundWhereACaseBeganByAnEarlierKey(t *testing.T) {
+	f := testFixture(t)
+	word := event("W1", "word", complaint.KindCitizenMessage, complaint.ActorCitizen, monday.Add(-2*time.Hour))
+	f.append("wa", byPhone(word, "0812-1111-111"))
+	f.names = &Pseudonyms{keys: []*mac.Key{pseudonymKey("a new key of the city"), f.names.keys[0]}}
+	f.restart()
+	f.append("dsw", byPhone(received("C1", monday.Add(-time.Hour)), "0812-1111-111"))
+	f.append("wa", byPhone(received("W1", monday), "0812-1111-111"))
+	f.wantSpillovers(map[string]int64{"dsw>wa": 1})
+}

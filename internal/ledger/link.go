@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tanggap/tanggap/internal/complaint"
@@ -101,7 +103,7 @@ func (t *transaction) related(pseudonym []byte, earlier map[string][][]byte, rec
 	if window <= 0 {
 		return nil
 	}
-	for _, name := range append([][]byte{pseudonym}, earlier[string(pseudonym)]...) {
+	for _, name := range namesOf(pseudonym, earlier) {
 		queries = append(queries, store.ReporterQuery{Pseudonym: name, From: received.Add(-window), To: received, Limit: maxRelated})
 		if t.at.Sub(received) > overtaken {
 			next := received.Add(time.Microsecond)
@@ -109,6 +111,20 @@ func (t *transaction) related(pseudonym []byte, earlier map[string][][]byte, rec
 		}
 	}
 	return queries
+}
+
+// namesOf are the pseudonyms of a reporter, as far as those by earlier keys are told. A case that began before the key was
+// changed has the pseudonym by an earlier one, and other cases may have that by the current one.
+func namesOf(pseudonym []byte, earlier map[string][][]byte) [][]byte {
+	if others, current := earlier[string(pseudonym)]; current {
+		return append([][]byte{pseudonym}, others...)
+	}
+	for current, others := range earlier {
+		if slices.ContainsFunc(others, func(other []byte) bool { return bytes.Equal(other, pseudonym) }) {
+			return append([][]byte{[]byte(current)}, others...)
+		}
+	}
+	return [][]byte{pseudonym}
 }
 
 // judgeStale judges those of the cases that a change of the policy has not come to yet: whether they are answered is
