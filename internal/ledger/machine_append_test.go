@@ -20,6 +20,11 @@ func (m *machine) appendSome(rt *rapid.T) {
 	for range rapid.IntRange(1, 6).Draw(rt, "events") {
 		batch = append(batch, m.event(rt, now))
 	}
+	for i := range batch {
+		if r := batch[i].Reporter; r != nil {
+			m.heard[r.Phone] = true
+		}
+	}
 	request := ledgerapi.AppendRequest{Events: batch}
 	if rapid.Bool().Draw(rt, "observe") {
 		at := now.Add(-time.Duration(rapid.IntRange(0, 40).Draw(rt, "behind")) * time.Minute)

@@ -73,10 +73,9 @@ func (m *machine) judgeAfter(rt *rapid.T) {
 	}
 	m.forget(rt)
 	for phone, until := range m.erased {
-		name, _ := m.names.of((&complaint.Reporter{Phone: phone}).Identity(""))
 		for k, c := range m.cases {
 			for i := range c.events {
-				if e := &c.events[i]; string(e.Pseudonym) == string(name) && !e.OccurredAt.After(until) {
+				if e := &c.events[i]; m.is(phone, e.Pseudonym) && !e.OccurredAt.After(until) {
 					rt.Errorf("Of who was erased until %v the event %s of %v is left, of %v", until, e.ID, k, e.OccurredAt)
 				}
 			}
@@ -87,6 +86,7 @@ func (m *machine) judgeAfter(rt *rapid.T) {
 // judgeAll judges every case of the model anew.
 func (m *machine) judgeAll() {
 	var opened []complaint.CaseKey
+	names := map[complaint.CaseKey][][]byte{}
 	for _, k := range slices.SortedFunc(maps.Keys(m.cases), compareKeys) {
 		c := m.cases[k]
 		r := m.rules.Channel(k.Channel)
@@ -95,11 +95,12 @@ func (m *machine) judgeAll() {
 		}
 		if before := c.received; m.judgeOne(k, c, r) && !before && c.received {
 			opened = append(opened, k)
+			names[k] = m.related(c)
 		}
 		c.fresh = nil
 	}
 	for _, k := range opened {
-		m.spill(k)
+		m.spill(k, names[k])
 	}
 	// What comes late may be what others, which came before, have spilled over from: the latest of them is.
 	slices.SortFunc(opened, func(a, b complaint.CaseKey) int {
@@ -110,7 +111,7 @@ func (m *machine) judgeAll() {
 			continue
 		}
 		for other, o := range m.cases {
-			if o.from == "" && o.judged && m.rules.Channel(other.Channel) != nil && m.spills(k, other) {
+			if o.from == "" && o.judged && m.rules.Channel(other.Channel) != nil && m.known(names[k], other) && m.spills(k, other) {
 				m.spilled(k, other)
 			}
 		}
@@ -142,10 +143,10 @@ func (m *machine) keep(k complaint.CaseKey, c *modelCase, change func()) {
 	}
 }
 
-// rule is the name of the rule that a case has.
+// rule is the name of the rule that a case has, by the rules that its channel had last.
 func (m *machine) rule(k complaint.CaseKey, c *modelCase, kept *sla.Kept) string {
-	r := m.rules.Channel(k.Channel)
-	if r == nil {
+	r := m.last[k.Channel]
+	if !c.judged {
 		return ""
 	}
 	facts := factsOf(c.events)
@@ -218,10 +219,10 @@ func (m *machine) judgeAs(k complaint.CaseKey, c *modelCase, r *policy.Rules, ev
 func clockOf(id string) string { return id[:strings.LastIndexByte(id, '/')] }
 
 // spill finds where a case came from by looking at all others.
-func (m *machine) spill(k complaint.CaseKey) {
+func (m *machine) spill(k complaint.CaseKey, names [][]byte) {
 	var best complaint.CaseKey
 	for other, o := range m.cases {
-		if !o.judged || m.rules.Channel(other.Channel) == nil || !m.spills(other, k) {
+		if !o.judged || m.rules.Channel(other.Channel) == nil || !m.known(names, other) || !m.spills(other, k) {
 			continue
 		}
 		if best.Channel == "" || o.derived.Received.After(m.cases[best].derived.Received) {
@@ -233,11 +234,32 @@ func (m *machine) spill(k complaint.CaseKey) {
 	}
 }
 
+// related are the pseudonyms by which cases of the reporter of a case are known. Those by other keys are told where
+// what has just arrived says who it is; nobody can tell them later.
+func (m *machine) related(c *modelCase) [][]byte {
+	name := pseudonym(c.events)
+	if name == nil {
+		return nil
+	}
+	for _, phone := range phones() {
+		if m.is(phone, name) && c.fresh != nil && m.heard[phone] {
+			return m.namesOf(phone)
+		}
+	}
+	return [][]byte{name}
+}
+
+// known reports whether a case is known by one of the pseudonyms.
+func (m *machine) known(names [][]byte, k complaint.CaseKey) bool {
+	name := pseudonym(m.cases[k].events)
+	return slices.ContainsFunc(names, func(other []byte) bool { return bytes.Equal(name, other) })
+}
+
 // spills reports whether a case was received while an older one of its reporter waited on another channel.
 func (m *machine) spills(older, newer complaint.CaseKey) bool {
 	o, n := m.cases[older], m.cases[newer]
-	name, since, at := pseudonym(n.events), o.derived.Received, n.derived.Received
-	if name == nil || !bytes.Equal(name, pseudonym(o.events)) || older.Channel == newer.Channel || since.IsZero() || at.IsZero() {
+	since, at := o.derived.Received, n.derived.Received
+	if older.Channel == newer.Channel || since.IsZero() || at.IsZero() {
 		return false
 	}
 	waited := o.derived.Unanswered || o.derived.AnsweredAt.After(at)

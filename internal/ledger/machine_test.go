@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/tanggap/tanggap/internal/complaint"
 	"github.com/tanggap/tanggap/internal/ledger/ledgerapi"
+	"github.com/tanggap/tanggap/internal/mac"
 	"github.com/tanggap/tanggap/internal/policy"
 	"github.com/tanggap/tanggap/internal/taxonomy"
 )
@@ -40,12 +42,13 @@ func runMachine(rt *rapid.T, f *fixture) {
 	f.open()
 	m := &machine{
 		fixture: f, ids: map[[2]string]bool{}, cases: map[complaint.CaseKey]*modelCase{},
-		through: map[string]time.Time{}, counters: tally{}, erased: map[string]time.Time{}, early: map[[2]string]time.Time{}, followers: make([]ledgerapi.View, 3),
+		through: map[string]time.Time{}, counters: tally{}, erased: map[string]time.Time{}, early: map[[2]string]time.Time{}, heard: map[string]bool{}, last: map[string]*policy.Rules{}, followers: make([]ledgerapi.View, 3),
 	}
 	defer m.close()
 	m.usePolicy(rt, rapid.IntRange(0, len(policies())-1).Draw(rt, "policy"))
 	for range rapid.IntRange(1, 25).Draw(rt, "steps") {
 		m.choose(rt)
+		clear(m.heard)
 		m.step(rt)
 		m.choose(rt)
 		m.advance()
@@ -72,11 +75,15 @@ type machine struct {
 	through  map[string]time.Time
 	counters tally
 	rules    *policy.Policy
-	serial   int
-	stored   int
+	// last are the rules that a channel had last, by which what goes while it is not there had decided.
+	last   map[string]*policy.Rules
+	serial int
+	stored int
 	// erased are the phones of who was erased, and until when; together says that somebody was erased by both, who
 	// is one reporter from then on.
-	erased   map[string]time.Time
+	erased map[string]time.Time
+	// heard are the phones that the step has told of.
+	heard    map[string]bool
 	together bool
 	// replies are those that are kept; early is when what came back that is no known reply, by channel and event.
 	replies []*askedReply
@@ -86,7 +93,7 @@ type machine struct {
 }
 
 func (m *machine) step(rt *rapid.T) {
-	steps := []string{"append", "append", "append", "append", "time", "time", "observe", "report", "policy", "restart", "expire", "move", "erase",
+	steps := []string{"append", "append", "append", "append", "time", "time", "observe", "report", "policy", "restart", "expire", "move", "erase", "rotate", "rotate",
 		"replies", "replies", "replies"}
 	if len(m.replicas) > 1 {
 		steps = append(steps, "kill")
@@ -124,6 +131,8 @@ func (m *machine) step(rt *rapid.T) {
 		m.forget(rt)
 	case "restart":
 		m.restart()
+	case "rotate":
+		m.rotate()
 	case "move":
 		m.move()
 	case "erase":
@@ -200,6 +209,9 @@ func (m *machine) usePolicy(rt *rapid.T, n int) {
 		rt.Fatalf("Compiling: %v", err)
 	}
 	m.rules = compiled
+	for _, name := range compiled.Channels() {
+		m.last[name] = compiled.Channel(name)
+	}
 	m.policy(d)
 }
 
@@ -252,10 +264,22 @@ func (m *machine) taking(rt *rapid.T, take func()) {
 	m.verify()
 }
 
+// rotate restarts the ledger with a new key of the pseudonyms before the one so far.
+func (m *machine) rotate() {
+	key := pseudonymKey(fmt.Sprintf("key %016d", len(m.names.keys)))
+	m.names = &Pseudonyms{keys: append([]*mac.Key{key}, m.names.keys...)}
+	m.restart()
+}
+
+// namesOf are the pseudonyms of who has a phone, by every key.
+func (m *machine) namesOf(phone string) [][]byte {
+	name, earlier := m.names.of((&complaint.Reporter{Phone: phone}).Identity(""))
+	return append(earlier, name)
+}
+
 // is reports whether a pseudonym is of who has a phone.
 func (m *machine) is(phone string, pseudonym []byte) bool {
-	name, _ := m.names.of((&complaint.Reporter{Phone: phone}).Identity(""))
-	return bytes.Equal(name, pseudonym)
+	return slices.ContainsFunc(m.namesOf(phone), func(name []byte) bool { return bytes.Equal(name, pseudonym) })
 }
 
 func phones() []string { return []string{"0812345678", "0812345679"} }
