@@ -70,7 +70,7 @@ func (m *machine) accept(channel string, e complaint.Event) bool {
 		return false
 	}
 	m.ids[[2]string{channel, e.ID}] = true
-	m.stored++
+	m.accepted++
 	c := m.cases[e.Key()]
 	if c == nil {
 		c = &modelCase{counted: map[string]verdict{}, last: map[string]verdict{}, observed: map[string]bool{}}

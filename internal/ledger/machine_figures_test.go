@@ -80,8 +80,8 @@ func (m *machine) compare(rt *rapid.T) {
 	if diff := cmp.Diff(m.want(), got); diff != "" {
 		rt.Errorf("At %v the figures differ (-model +ledger):\n%s", m.clock.now(), diff)
 	}
-	if accepted != int64(m.stored) {
-		rt.Errorf("%d events are counted; want %d", accepted, m.stored)
+	if accepted != int64(m.accepted) {
+		rt.Errorf("%d events are counted; want %d", accepted, m.accepted)
 	}
 	m.compareCases(rt)
 	m.compareReplies(rt)

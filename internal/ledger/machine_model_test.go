@@ -150,7 +150,7 @@ func (m *machine) rule(k complaint.CaseKey, c *modelCase, kept *sla.Kept) string
 		return ""
 	}
 	facts := factsOf(c.events)
-	in := r.Input(facts, m.clock.now(), m.through[k.Channel])
+	in := r.Input(facts, m.clock.now(), m.readThrough[k.Channel])
 	in.Subject.Dimensions, in.Subject.Kept = c.dims, kept
 	return r.SLA.RuleOf(in.Subject)
 }
@@ -164,7 +164,7 @@ func (m *machine) judgeAs(k complaint.CaseKey, c *modelCase, r *policy.Rules, ev
 		future = future || facts[i].OccurredAt.After(now)
 		cleared = cleared || facts[i].Cleared
 	}
-	in := r.Input(facts, now, m.through[k.Channel])
+	in := r.Input(facts, now, m.readThrough[k.Channel])
 	if cleared && c.judged {
 		in.Subject.Dimensions, in.Subject.Kept = reclassify(r, in.Subject.Attributes, c.dims), c.kept
 	}

@@ -40,10 +40,7 @@ func TestEveryHistoryOfReplicasCountsLikeARecount(t *testing.T) {
 
 func runMachine(rt *rapid.T, f *fixture) {
 	f.open()
-	m := &machine{
-		fixture: f, ids: map[[2]string]bool{}, cases: map[complaint.CaseKey]*modelCase{},
-		through: map[string]time.Time{}, counters: tally{}, erased: map[string]time.Time{}, early: map[[2]string]time.Time{}, heard: map[string]bool{}, last: map[string]*policy.Rules{}, followers: make([]ledgerapi.View, 3),
-	}
+	m := &machine{fixture: f, root: f.dir, modelState: newModelState(), heard: map[string]bool{}, followers: make([]ledgerapi.View, 3)}
 	defer m.close()
 	m.usePolicy(rt, rapid.IntRange(0, len(policies())-1).Draw(rt, "policy"))
 	for range rapid.IntRange(1, 25).Draw(rt, "steps") {
@@ -70,36 +67,27 @@ func (m *machine) choose(rt *rapid.T) {
 
 type machine struct {
 	*fixture
-	ids      map[[2]string]bool
-	cases    map[complaint.CaseKey]*modelCase
-	through  map[string]time.Time
-	counters tally
-	rules    *policy.Policy
-	// last are the rules that a channel had last, by which what goes while it is not there had decided.
-	last   map[string]*policy.Rules
+	modelState
 	serial int
-	stored int
-	// erased are the phones of who was erased, and until when; together says that somebody was erased by both, who
-	// is one reporter from then on.
-	erased map[string]time.Time
+	// root is where backups are: backup is the last, backedUp what the model knew then, and restored how often one was.
+	root     string
+	backup   string
+	backedUp modelState
+	restored int
 	// heard are the phones that the step has told of.
-	heard    map[string]bool
-	together bool
-	// replies are those that are kept; early is when what came back that is no known reply, by channel and event.
-	replies []*askedReply
-	early   map[[2]string]time.Time
+	heard map[string]bool
 	// followers are operators, each with what it has of the summary.
 	followers []ledgerapi.View
 }
 
 func (m *machine) step(rt *rapid.T) {
 	steps := []string{"append", "append", "append", "append", "time", "time", "observe", "report", "policy", "restart", "expire", "move", "erase", "rotate", "rotate",
-		"replies", "replies", "replies"}
+		"replies", "replies", "replies", "back up", "restore"}
 	if len(m.replicas) > 1 {
 		steps = append(steps, "kill")
 	}
 	if m.connect != nil {
-		steps = slices.DeleteFunc(steps, func(s string) bool { return s == "move" }) // which is to another file
+		steps = slices.DeleteFunc(steps, func(s string) bool { return s == "move" || s == "back up" }) // which are of files
 	}
 	switch rapid.SampledFrom(steps).Draw(rt, "step") {
 	case "append":
@@ -131,6 +119,10 @@ func (m *machine) step(rt *rapid.T) {
 		m.forget(rt)
 	case "restart":
 		m.restart()
+	case "back up":
+		m.backUpStopped(rt)
+	case "restore":
+		m.restore(rt)
 	case "rotate":
 		m.rotate()
 	case "move":
@@ -159,8 +151,8 @@ func (m *machine) throughAt(channel string, at time.Time) {
 	if now := m.clock.now(); at.After(now) {
 		at = now
 	}
-	if at.After(m.through[channel]) {
-		m.through[channel] = at
+	if at.After(m.readThrough[channel]) {
+		m.readThrough[channel] = at
 	}
 }
 
