@@ -102,11 +102,10 @@ func parseURL(text string) (*pgx.ConnConfig, error) {
 	if err != nil || address.Scheme != "postgres" && address.Scheme != "postgresql" {
 		return nil, errURL
 	}
-	query := address.Query()
-	switch query.Get("sslmode") {
+	switch address.Query().Get("sslmode") {
 	case "":
-		query.Set("sslmode", "verify-full")
-		address.RawQuery = query.Encode()
+		// What is there stays as it is written: the driver takes a plus sign for one, not for a space.
+		address.RawQuery = strings.TrimPrefix(address.RawQuery+"&sslmode=verify-full", "&")
 	case "prefer", "allow":
 		return nil, errSSLMode
 	}
