@@ -24,8 +24,8 @@ func TestAWrongClockIsRefusedUntilItIsPutRight(t *testing.T) {
 		by    time.Duration
 		words string
 	}{
-		"an hour ahead": {time.Hour, "1h0m0s ahead of"},
-		"a day behind":  {-24 * time.Hour, "24h0m0s behind"},
+		"an hour ahead": {time.Hour, "ahead of"},
+		"a day behind":  {-24 * time.Hour, "behind"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
