@@ -71,12 +71,12 @@ func (m *machine) backUpStopped(rt *rapid.T) {
 	m.close()
 	m.backup = filepath.Join(m.root, "backup")
 	m.copyStorage(rt, m.dir, m.backup)
-	m.backedUp = m.copied()
+	m.backedUp, m.elsewhere = m.copied(), false
 	m.open()
 }
 
 // restore puts the storage back to what the last backup has, if there is one: under a ledger that has it alone, or
-// while every ledger is stopped.
+// while every ledger is stopped, as it is to be before it is given another storage.
 func (m *machine) restore(rt *rapid.T) {
 	if m.backup == "" {
 		return
@@ -84,8 +84,9 @@ func (m *machine) restore(rt *rapid.T) {
 	m.restored++
 	to := filepath.Join(m.root, "restored", fmt.Sprint(m.restored))
 	m.copyStorage(rt, m.backup, to)
-	m.modelState = m.backedUp.copied()
-	if len(m.replicas) > 1 || rapid.Bool().Draw(rt, "restart") {
+	elsewhere := m.elsewhere
+	m.modelState, m.elsewhere = m.backedUp.copied(), false
+	if len(m.replicas) > 1 || elsewhere || rapid.Bool().Draw(rt, "restart") {
 		m.close()
 		m.dir = to
 		m.open()

@@ -74,6 +74,8 @@ type machine struct {
 	backup   string
 	backedUp modelState
 	restored int
+	// elsewhere says that the backup is of another storage than the one that is in use.
+	elsewhere bool
 	// heard are the phones that the step has told of.
 	heard map[string]bool
 	// followers are operators, each with what it has of the summary.
@@ -127,6 +129,7 @@ func (m *machine) step(rt *rapid.T) {
 		m.rotate()
 	case "move":
 		m.move()
+		m.elsewhere = true
 	case "erase":
 		m.eraseSomebody(rt)
 	case "replies":
