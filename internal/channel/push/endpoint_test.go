@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -29,12 +30,19 @@ func TestLargeBodiesThatArriveAtOnceAreBounded(t *testing.T) {
 		from, to := io.Pipe()
 		pipes = append(pipes, to)
 		reading.Go(func() {
+			defer from.Close() // or nobody could write any more, where the body was refused
 			if status, length := read(from); status != http.StatusOK || length != size {
 				t.Errorf("a body that was begun before is answered with %d, %d bytes of it were read", status, length)
 			}
 		})
 		if _, err := to.Write(make([]byte, size-1)); err != nil { // returns once it was read
 			t.Fatal(err)
+		}
+	}
+	// What was written was read, and is counted a moment later.
+	for deadline := time.Now().Add(10 * time.Second); endpoint.arriving.Load() != begun*(size-1-maxGrow); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d bytes are counted; want %d of each of %d bodies", endpoint.arriving.Load(), size-1-maxGrow, begun)
 		}
 	}
 	large := make([]byte, size)
