@@ -114,10 +114,7 @@ func TestAChangedSecretRestartsJustTheWorkersThatUseTheChangedKeys(t *testing.T)
 }
 
 func TestSuspend(t *testing.T) {
-	namespace := city(t, "suspension")
-	operate(t, namespace)
-	furnish(t, namespace)
-	applyPortal(t, namespace)
+	namespace := portalCity(t, "suspension")
 	deployed(t, namespace, "dsw")
 	available(t, namespace, "dsw", corev1.ConditionTrue)
 	channelHas(t, namespace, "dsw", v1alpha1.ConditionReady, yes, v1alpha1.ReasonReady)
@@ -211,10 +208,7 @@ func TestAPushedChannel(t *testing.T) {
 }
 
 func TestWhatSomebodyElseChangesIsPutRight(t *testing.T) {
-	namespace := city(t, "drift")
-	operate(t, namespace)
-	furnish(t, namespace)
-	applyPortal(t, namespace)
+	namespace := portalCity(t, "drift")
 	deployment := deployed(t, namespace, "dsw")
 	channelHas(t, namespace, "dsw", v1alpha1.ConditionAccepted, yes, "")
 
@@ -243,10 +237,7 @@ func TestWhatSomebodyElseChangesIsPutRight(t *testing.T) {
 
 // TestAnObjectThatLostItsLabelsIsLabelledAgain, as by these the operator finds its own.
 func TestAnObjectThatLostItsLabelsIsLabelledAgain(t *testing.T) {
-	namespace := city(t, "unlabelled")
-	operate(t, namespace)
-	furnish(t, namespace)
-	applyPortal(t, namespace)
+	namespace := portalCity(t, "unlabelled")
 	deployed(t, namespace, "dsw")
 	policy := get(t, namespace, "dsw-worker", &networkingv1.NetworkPolicy{})
 	before := policy.DeepCopy()
@@ -354,10 +345,7 @@ func TestExpressionsOfASourceThatDoNotCompile(t *testing.T) {
 }
 
 func TestWhatAWorkerReportsIsShown(t *testing.T) {
-	namespace := city(t, "reports")
-	operate(t, namespace)
-	furnish(t, namespace)
-	applyPortal(t, namespace)
+	namespace := portalCity(t, "reports")
 	available(t, namespace, "dsw", corev1.ConditionTrue)
 	ledger := runLedger(t, namespace, "ledger")
 	worker := ledger.runWorker(t, "dsw")

@@ -129,10 +129,7 @@ func TestATransitionIsToldOnceThoughTheCacheLags(t *testing.T) {
 
 // TestAStatusThatWasRestoredIsBroughtUpToDate has a backup tool write statuses, which then are that tool's.
 func TestAStatusThatWasRestoredIsBroughtUpToDate(t *testing.T) {
-	namespace := city(t, "restored")
-	operate(t, namespace)
-	furnish(t, namespace)
-	applyPortal(t, namespace)
+	namespace := portalCity(t, "restored")
 	available(t, namespace, "dsw", corev1.ConditionTrue)
 	channelHas(t, namespace, "dsw", v1alpha1.ConditionReady, yes, "")
 	eventually(t, "the status is restored", func() string {

@@ -217,6 +217,16 @@ func parseCertificate(t *testing.T, content []byte) *x509.Certificate {
 	return certificate
 }
 
+// portalCity is a city's namespace with an operator and a portal.
+func portalCity(t *testing.T, name string) (namespace string) {
+	t.Helper()
+	namespace = city(t, name)
+	operate(t, namespace)
+	furnish(t, namespace)
+	applyPortal(t, namespace)
+	return namespace
+}
+
 // applyPortal makes the channel dsw of a portal, with its Secret.
 func applyPortal(t *testing.T, namespace string) {
 	t.Helper()

@@ -192,6 +192,16 @@ func start(t *testing.T) *bench {
 	return b
 }
 
+// startHeard has heard of a ledger whose channel has three complaints that nobody has answered.
+func startHeard(t *testing.T) *bench {
+	t.Helper()
+	b := start(t)
+	b.stub.change(report(3))
+	b.connect(t)
+	pass(time.Second)
+	return b
+}
+
 func (b *bench) connect(t *testing.T) {
 	t.Helper()
 	if err := b.set.Connect(key, Access{URL: "https://ledger-ledger.depok.svc:8443"}); err != nil {
@@ -223,10 +233,7 @@ func want(t *testing.T, what string, got, want []string) {
 
 func TestWhatAWorkerReportsShowsAtOnceAndFiguresInTheirTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := start(t)
-		b.stub.change(report(3))
-		b.connect(t)
-		pass(time.Second)
+		b := startHeard(t)
 		want(t, "the first reading", b.channels.take(), []string{"dsw"})
 		if view, known := b.set.Channel(key, "dsw"); !known || !view.Reported || view.Unanswered != 3 {
 			t.Errorf("known %v: %+v", known, view)
@@ -264,10 +271,7 @@ func TestWhatAWorkerReportsShowsAtOnceAndFiguresInTheirTime(t *testing.T) {
 
 func TestChangesThatDoNotFitAreNotTakenOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := start(t)
-		b.stub.change(report(3))
-		b.connect(t)
-		pass(time.Second)
+		b := startHeard(t)
 		for n := range int64(5) {
 			b.stub.change(report(4 + n))
 			pass(time.Second)
@@ -299,10 +303,7 @@ func TestChangesThatDoNotFitAreNotTakenOver(t *testing.T) {
 
 func TestALedgerThatHasNothingToSayIsAskedSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := start(t)
-		b.stub.change(report(3))
-		b.connect(t)
-		pass(time.Second)
+		b := startHeard(t)
 		before := b.stub.requests()
 		pass(time.Minute)
 		if asked := b.stub.requests() - before; asked < 60/3 || asked > 60/2+5 {
@@ -332,10 +333,7 @@ func TestALedgerThatDoesNotAnswer(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := start(t)
-				b.stub.change(report(3))
-				b.connect(t)
-				pass(time.Second)
+				b := startHeard(t)
 				b.ledgers.take()
 				b.channels.take()
 
@@ -372,10 +370,7 @@ func TestALedgerThatDoesNotAnswer(t *testing.T) {
 
 func TestTimeThatStandsStillIsShownOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := start(t)
-		b.stub.change(report(3))
-		b.connect(t)
-		pass(time.Second)
+		b := startHeard(t)
 		b.ledgers.take()
 
 		until := time.Now().UTC().Truncate(time.Second).Add(7 * time.Minute)
@@ -416,10 +411,7 @@ func TestAnOperatorThatHasJustStartedSaysNothingYet(t *testing.T) {
 
 func TestAPolicyIsKnownToRunOnceTheLedgerHasIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := start(t)
-		b.stub.change(report(3))
-		b.connect(t)
-		pass(time.Second)
+		b := startHeard(t)
 		b.slas.take()
 		if wanted, applied := b.set.Running(key); wanted == nil || applied != nil {
 			t.Errorf("before: wanted %v, applied %v", wanted, applied)
@@ -523,10 +515,7 @@ func TestConnections(t *testing.T) {
 
 func TestAChannelThatLeavesThePolicyIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := start(t)
-		b.stub.change(report(3))
-		b.connect(t)
-		pass(time.Second)
+		b := startHeard(t)
 		b.channels.take()
 		empty := policy.Document{}.Seal()
 		b.set.SetPolicy(key, &empty)
