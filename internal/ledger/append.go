@@ -204,6 +204,7 @@ func (t *transaction) submissions(ctx context.Context, group []*request) error {
 		r.submission.bound(rows)
 		events = append(events, r.submission.events...)
 		maps.Copy(t.earlier, r.submission.earlier)
+		t.recognise(r.submission.earlier)
 	}
 	if len(events) == 0 {
 		t.answer(accepted, nil)

@@ -184,12 +184,29 @@ func (t *transaction) beginErasure(pseudonyms [][]byte) (id string) {
 	e := t.erasure(i)
 	e.At, e.Done = micros(t.at), false
 	for _, m := range marks {
-		if !slices.ContainsFunc(e.Marks, func(other []byte) bool { return bytes.Equal(m, other) }) {
-			// The slice of the one before is not to be written to.
-			e.Marks = append(slices.Clip(e.Marks), m)
-		}
+		e.mark(m)
 	}
 	return e.ID
+}
+
+// mark adds a mark, unless it is known.
+func (e *erasure) mark(m []byte) {
+	if !slices.ContainsFunc(e.Marks, func(other []byte) bool { return bytes.Equal(m, other) }) {
+		// The slice of the one before is not to be written to.
+		e.Marks = append(slices.Clip(e.Marks), m)
+	}
+}
+
+// recognise marks by the current key who was erased under an earlier one and is heard of again. Identities that were
+// erased together are one reporter's: who asks to erase one of them names nothing by which the others were stored since.
+func (t *transaction) recognise(earlier map[string][][]byte) {
+	for current, others := range earlier {
+		for _, other := range others {
+			if i := t.erased().marked(other); i >= 0 && t.erased().marked([]byte(current)) < 0 {
+				t.erasure(i).mark(mark([]byte(current)))
+			}
+		}
+	}
 }
 
 // eraseCasesOf takes the content of some of the cases that a reporter began.

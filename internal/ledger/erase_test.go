@@ -187,6 +187,29 @@ func TestWhoWasErasedByOneIdentityAndThenByAnotherIsErasedByBoth(t *testing.T) {
 	f.verify()
 }
 
+// Both identities are one reporter's, also of what was stored by a new key since, by which an erasure of one names nothing of the other.
+func TestWhoWasErasedByTwoIdentitiesIsErasedByBothAfterANewKey(t *testing.T) {
+	f := testFixture(t)
+	phone, address := ledgerapi.ErasureReporter{Phone: erasedPhone}, ledgerapi.ErasureReporter{Email: "warga@example.org"}
+	f.erase(t, phone, address)
+	f.names = &Pseudonyms{keys: append([]*mac.Key{pseudonymKey("a new key of the city")}, f.names.keys...)}
+	f.restart()
+	f.clock.move(time.Minute)
+	f.append("dsw", by(received("K1", f.clock.now()), erasedPhone, "RAHASIASATU"), by(received("K2", f.clock.now()), "0813-1111-1111", "ORANGLAIN"))
+	if found := f.stored("RAHASIASATU"); len(found) == 0 {
+		t.Error("A complaint from after the erasure was erased")
+	}
+	f.clock.move(time.Minute)
+	f.erase(t, address)
+	if found := f.stored("RAHASIASATU"); len(found) > 0 {
+		t.Errorf("Left is %q", found)
+	}
+	if found := f.stored("ORANGLAIN"); len(found) == 0 {
+		t.Error("What somebody else said was erased")
+	}
+	f.verify()
+}
+
 func TestAReplyOnItsWayEndsWithTheErasure(t *testing.T) {
 	f := testFixture(t)
 	d := samplePolicy()
