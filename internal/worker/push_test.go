@@ -82,48 +82,54 @@ func TestADeliveryIsAnsweredOnceTheLedgerHasIt(t *testing.T) {
 }
 
 func TestDeliveriesThatWaitTravelTogether(t *testing.T) {
-	for name, tt := range map[string]struct {
-		deliveries int
-		// underWay are the appends under way while the first has not returned, inAll the most of all.
-		underWay int32
-		inAll    int
-	}{
-		"few wait for the one under way":       {enough, 1, 2},
-		"many do not":                          {200, 2, 3},
-		"as many as one channel may have wait": {maxInFlight, maxRequests, 3},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				beginAtPresent()
-				ledger := newFakeLedger()
-				ledger.gate = make(chan struct{})
-				w := startPusher(t, ledger, nil)
-				var deliveries sync.WaitGroup
-				for i := range tt.deliveries {
-					deliveries.Go(func() {
-						if got := post(w, "/hooks/112", received(i, present())); got.status != http.StatusNoContent {
-							t.Errorf("delivery %d: %+v", i, got)
-						}
-					})
-					if i == 0 {
-						synctest.Wait() // the first travels alone, however the others come
+	synctest.Test(t, func(t *testing.T) {
+		beginAtPresent()
+		ledger := newFakeLedger()
+		ledger.gate = make(chan struct{})
+		w := startPusher(t, ledger, nil)
+		var deliveries sync.WaitGroup
+		delivered := 0
+		for i, step := range []struct {
+			lands    bool // one of the requests under way does
+			arrive   int
+			underWay int32
+			why      string
+		}{
+			{false, 1, 1, "the first travels alone"},
+			{false, few - 1, 1, "very few wait"},
+			{false, 1, 2, "few need not"},
+			{false, 20, maxRequests, "no more are under way"},
+			{true, 0, 2, "what waits goes when one has landed"},
+			{true, 19, 1, "as fewer than the one under way has wait"},
+			{false, 1, 2, "as many as it has need not"},
+			{false, 100, maxRequests, "no more are under way"},
+		} {
+			if step.lands {
+				ledger.gate <- struct{}{}
+			}
+			for range step.arrive {
+				n := delivered
+				delivered++
+				deliveries.Go(func() {
+					if got := post(w, "/hooks/112", received(n, present())); got.status != http.StatusNoContent {
+						t.Errorf("delivery %d: %+v", n, got)
 					}
-				}
-				synctest.Wait()
-				if n := ledger.atGate.Load(); n != tt.underWay {
-					t.Errorf("%d appends are under way, want %d", n, tt.underWay)
-				}
-				close(ledger.gate)
-				deliveries.Wait()
-				if got := len(ledger.appends); got > tt.inAll {
-					t.Errorf("took %d appends, want at most %d", got, tt.inAll)
-				}
-				if diff := cmp.Diff(ids(tt.deliveries), ledger.stored("112")); diff != "" {
-					t.Errorf("events (-want +got):\n%s", diff)
-				}
-			})
-		})
-	}
+				})
+			}
+			synctest.Wait()
+			if n := ledger.atGate.Load(); n != step.underWay {
+				t.Errorf("After step %d (%s) %d requests are under way, want %d", i+1, step.why, n, step.underWay)
+			}
+		}
+		close(ledger.gate)
+		deliveries.Wait()
+		if got := len(ledger.appends); got != 5 {
+			t.Errorf("took %d requests, want 5", got)
+		}
+		if diff := cmp.Diff(ids(delivered), ledger.stored("112")); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+	})
 }
 
 func TestADeliveryTellsOfRepliesThatCameBack(t *testing.T) {

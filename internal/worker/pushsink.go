@@ -22,18 +22,18 @@ const (
 	// maxQueued are the deliveries, maxQueuedBytes their memory.
 	maxQueued      = 4096
 	maxQueuedBytes = 32 << 20
-	// maxRequests are under way at once, the second with enough deliveries at least: the ledger reads it while it
-	// stores the first, and takes both into one transaction where both wait. A smaller one would cost more than it
-	// spares.
+	// maxRequests are under way at once: the ledger reads the second while it stores the first, and takes both into one
+	// transaction where both wait. The second has as many deliveries as the one before it, so that requests do not become
+	// ever smaller, and no fewer than few, which would cost more than they spare.
 	maxRequests = 2
-	enough      = 128
+	few         = 4
 	// comeAgain is what a deliverer is asked to wait.
 	comeAgain = 5 * time.Second
 )
 
 // pushSink takes what a source that is delivered to was given. All deliveries that wait travel in one
 // append (group commit without a timer): when none is under way, the next one takes whatever has come
-// in the meantime, and before that once enough have. While the ledger is away it fails soon, for the platform
+// in the meantime, and before that once as many have as are under way. While the ledger is away it fails soon, for the platform
 // has the delivery and will send it again.
 type pushSink struct {
 	channel string
@@ -52,8 +52,8 @@ type pushSink struct {
 	queue  []*delivery
 	bytes  int
 	closed bool
-	// requests are those under way.
-	requests int
+	// requests are those under way, and latest is how many deliveries the latest of them has.
+	requests, latest int
 }
 
 // delivery is what one Append waits for.
@@ -202,7 +202,7 @@ func (s *pushSink) close() {
 func (s *pushSink) take() (group []*delivery, closed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.requests == maxRequests || s.requests > 0 && len(s.queue) < enough && !s.closed {
+	if s.requests == maxRequests || s.requests > 0 && len(s.queue) < max(few, s.latest) && !s.closed {
 		return nil, false
 	}
 	events, weight, n := 0, 0, 0
@@ -217,6 +217,7 @@ func (s *pushSink) take() (group []*delivery, closed bool) {
 	s.queue = slices.Delete(s.queue, 0, n)
 	if n > 0 {
 		s.requests++
+		s.latest = n
 	}
 	return group, s.closed
 }
