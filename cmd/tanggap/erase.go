@@ -60,6 +60,10 @@ func newLedgerEraseCommand() *cobra.Command {
 			}
 			fmt.Fprintf(command.OutOrStdout(), "erasure %s: took personal data from %d events of %d cases, until %s\n",
 				status.ID, status.Events, status.Cases, status.At.Format(time.RFC3339))
+			if n := status.MissingKeys; n > 0 {
+				return fmt.Errorf("the erasure is incomplete: there are reporters under keys of pseudonyms that are missing (%d): "+
+					"put each back on a line of its own below the first, and erase again", n)
+			}
 			return nil
 		},
 	}

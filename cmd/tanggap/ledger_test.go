@@ -162,6 +162,11 @@ func testLedgerCommand(t *testing.T, storage ...string) {
 	if err != nil || !strings.Contains(out, "from 2 events of 2 cases") {
 		t.Errorf("On the storage erase says %q, error %v; want what was erased before", out, err)
 	}
+	other := tlstest.Write(t, dir, "other", []byte("another key, as of a restored storage\n"))
+	out, err = execute(t.Context(), append([]string{"ledger", "erase", "--pseudonym-key", other, "--file", person}, storage...)...)
+	if err == nil || !strings.Contains(err.Error(), "the erasure is incomplete") || !strings.Contains(out, "erasure ") {
+		t.Errorf("With another key erase says %q, error %v; want that it is incomplete", out, err)
+	}
 }
 
 func TestEraseSaysWhatIsWrongAndNotWhoIsMeant(t *testing.T) {

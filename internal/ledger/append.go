@@ -215,6 +215,7 @@ func (t *transaction) submissions(ctx context.Context, group []*request) error {
 		return err
 	}
 	t.answer(accepted, inserted)
+	t.noteKeys(events, inserted)
 	return t.judge(ctx, touch(rows, events, inserted))
 }
 

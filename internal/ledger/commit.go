@@ -96,7 +96,7 @@ func (l *Ledger) attempt(ctx context.Context, group []*request) (wrote bool, err
 			return err
 		}
 		t = newTransaction(tx, &l.mirror, l.instant())
-		t.life, t.lost, t.shared, t.names = l.life, l.lostRevision, l.shared, l.pseudonyms
+		t.life, t.lost, t.shared, t.names, t.own = l.life, l.lostRevision, l.shared, l.pseudonyms, l.own
 		return t.run(ctx, group)
 	})
 	if err != nil {

@@ -148,7 +148,9 @@ func (l *Ledger) Erasure(ctx context.Context, id string) (status ledgerapi.Erasu
 	if i < 0 {
 		return status, refuse(NotFound, "there is no erasure of this id")
 	}
-	return l.erasures[i].status(), nil
+	status = l.erasures[i].status()
+	status.MissingKeys = l.keys.without(l.own)
+	return status, nil
 }
 
 // erased are the erasures, for reading.
@@ -194,18 +196,6 @@ func (e *erasure) mark(m []byte) {
 	if !slices.ContainsFunc(e.Marks, func(other []byte) bool { return bytes.Equal(m, other) }) {
 		// The slice of the one before is not to be written to.
 		e.Marks = append(slices.Clip(e.Marks), m)
-	}
-}
-
-// recognise marks by the current key who was erased under an earlier one and is heard of again. Identities that were
-// erased together are one reporter's: who asks to erase one of them names nothing by which the others were stored since.
-func (t *transaction) recognise(earlier map[string][][]byte) {
-	for current, others := range earlier {
-		for _, other := range others {
-			if i := t.erased().marked(other); i >= 0 && t.erased().marked([]byte(current)) < 0 {
-				t.erasure(i).mark(mark([]byte(current)))
-			}
-		}
 	}
 }
 

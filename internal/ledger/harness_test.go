@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -63,6 +64,7 @@ type fixture struct {
 	dir    string
 	clock  *fakeClock
 	names  *Pseudonyms
+	log    *slog.Logger // nil discards
 	store  *faultyStore
 	ledger *Ledger
 	stop   func()
@@ -165,7 +167,7 @@ func (f *fixture) run(connect func() (store.Store, error)) *replica {
 		f.t.Fatalf("Opening the store: %v", err)
 	}
 	s := &faultyStore{Store: opened, shared: len(f.replicas) > 1}
-	l, err := Open(context.Background(), Options{Store: s, Pseudonyms: f.names, Now: f.clock.now})
+	l, err := Open(context.Background(), Options{Store: s, Pseudonyms: f.names, Now: f.clock.now, Log: f.log})
 	if err != nil {
 		f.t.Fatalf("Opening the ledger: %v", err)
 	}

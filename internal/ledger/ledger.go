@@ -34,6 +34,8 @@ type Ledger struct {
 
 	// shared says that other replicas may write to the storage.
 	shared bool
+	// own are of the ledger's own keys of pseudonyms.
+	own keyMarks
 
 	mu sync.RWMutex
 	mirror
@@ -61,7 +63,7 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 	l := &Ledger{
 		store: options.Store, pseudonyms: options.Pseudonyms, now: options.Now, log: options.Log,
 		queue: newQueue(), grown: make(chan struct{}), outboxes: outboxes{look: outboxLook},
-		life: newLife(), shared: !options.Store.Exclusive(), mirror: newMirror(),
+		life: newLife(), shared: !options.Store.Exclusive(), own: options.Pseudonyms.marks(), mirror: newMirror(),
 	}
 	if l.now == nil {
 		l.now = time.Now

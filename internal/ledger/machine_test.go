@@ -228,8 +228,8 @@ func (m *machine) eraseSomebody(rt *rapid.T) {
 	begun, _ := m.repliesTo(named)
 	_, traces := m.repliesTo(m.erased)
 	m.taking(rt, func() {
-		if _, err := m.ledger.Erase(context.Background(), request); err != nil {
-			rt.Fatalf("Erasing: %v", err)
+		if status, err := m.ledger.Erase(context.Background(), request); err != nil || status.MissingKeys > 0 {
+			rt.Fatalf("Erasing gives %+v, error %v; want no key missing", status, err)
 		}
 		if err := m.ledger.Sweep(context.Background()); err != nil {
 			rt.Fatalf("Sweeping: %v", err)

@@ -37,6 +37,7 @@ type mirror struct {
 	watch    watch
 	erasures erasures
 	departed departed
+	keys     keyMarks
 	// watermark is the instant through which due and warning instants have been looked at; latest is the
 	// latest instant at which anything was judged.
 	watermark, latest time.Time
@@ -71,6 +72,7 @@ type changes struct {
 	watch     *watch
 	erasures  *erasures
 	departed  *departed
+	keys      *keyMarks
 }
 
 // readChanges reads what has changed after the revision since, which is everything after 0.
@@ -134,6 +136,9 @@ func (c *changes) setting(s *store.Setting) error {
 			return err
 		}
 		c.departed.compile()
+	case settingKeys:
+		c.keys = &keyMarks{}
+		return decodeSetting(s, c.keys)
 	}
 	return nil
 }
@@ -193,6 +198,9 @@ func (m *mirror) take(c *changes) {
 	if c.departed != nil {
 		m.departed = *c.departed
 	}
+	if c.keys != nil {
+		m.keys = *c.keys
+	}
 	for _, channel := range c.channels {
 		before := m.channels[channel.row.Name]
 		if before == nil || channel.row.ObservedThrough.After(before.row.ObservedThrough) {
@@ -248,6 +256,9 @@ func (m *mirror) apply(t *transaction) {
 	}
 	if t.departed != nil {
 		m.departed = *t.departed
+	}
+	if t.keys != nil {
+		m.keys = *t.keys
 	}
 	if seen || len(t.changed) > 0 || t.policy != nil || t.rederive != nil {
 		m.visible = m.revision

@@ -123,6 +123,9 @@ func (l *Ledger) catchUp(ctx context.Context, r store.Reader) error {
 			l.wake()
 		}
 	})
+	if c.keys != nil {
+		l.noteMissingKeys()
+	}
 	l.wakeOutboxes(c)
 	return nil
 }

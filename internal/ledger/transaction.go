@@ -39,8 +39,10 @@ type transaction struct {
 	// erasures are set when the transaction changes them; names makes pseudonyms.
 	erasures *erasures
 	names    *Pseudonyms
-	// departed is set when the transaction changes it.
+	// departed is set when the transaction changes it, and keys are; own are of the ledger's own keys.
 	departed *departed
+	keys     *keyMarks
+	own      keyMarks
 	// looked says that no case is due any more by the transaction's instant.
 	looked bool
 	// settled are the channels of which no verdict up to observedThrough is open.
@@ -216,6 +218,11 @@ func (t *transaction) flushSettings(ctx context.Context) error {
 	}
 	if t.departed != nil {
 		if err := putSetting(ctx, t.tx, settingDeparted, t.departed); err != nil {
+			return err
+		}
+	}
+	if t.keys != nil {
+		if err := putSetting(ctx, t.tx, settingKeys, t.keys); err != nil {
 			return err
 		}
 	}

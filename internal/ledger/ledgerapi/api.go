@@ -223,6 +223,9 @@ type ErasureStatus struct {
 	Events int64 `json:"events"`
 	// Done says that every case was looked at.
 	Done bool `json:"done"`
+	// MissingKeys is by how many keys of pseudonyms there are reporters that the ledger does not have: under these
+	// nobody was found.
+	MissingKeys int `json:"missingKeys,omitempty"`
 }
 
 // PolicyStatus says how far a policy has been applied.
