@@ -224,7 +224,7 @@ func (t *transaction) admit(r *request) error {
 	s, c := r.submission, t.channel(r.channel)
 	if rules := t.rules(r.channel); rules == nil {
 		return unknownChannel()
-	} else if rules.Channel.Suspended {
+	} else if rules.Channel.Suspended && !s.told {
 		return refuse(Forbidden, "the channel is suspended")
 	}
 	if s.cursor != nil {

@@ -36,7 +36,8 @@ type submission struct {
 	index  []int
 	// threads are what events ask of their cases, by their places in the request.
 	threads map[int]thread
-	// told says that the citizen has the event already, so that it is stored however many its case has.
+	// told says that the citizen has the event already, so that it is stored however many its case has, and where the
+	// channel is suspended.
 	told bool
 	// earlier are pseudonyms of the events' reporters by earlier keys, by the current one.
 	earlier  map[string][][]byte

@@ -63,6 +63,22 @@ func (f *fixture) wantReply(id string, want ledgerapi.ReplyState) ledgerapi.Repl
 
 var cleaned = ledgerapi.ReplyRequest{ID: "r1", Case: "1", Text: "Petugas sudah membersihkan saluran air RAHASIAJAWAB"}
 
+// A worker that is stopped, as its channel is suspended, still says what it has just sent.
+func TestReplyThatWasSentAnswersItsCaseOnAChannelSuspendedMeanwhile(t *testing.T) {
+	f := replying(t)
+	f.take("r1", false)
+	f.outbox()
+	d := samplePolicy()
+	dsw := d.Channels["dsw"]
+	dsw.Replies, dsw.Suspended = true, true
+	d.Channels["dsw"] = dsw
+	f.policy(d)
+	f.done("r1", ledgerapi.ReplyResult{State: ledgerapi.ReplySent, Event: "platform/r1", At: f.clock.now()})
+	f.wantReply("r1", ledgerapi.ReplySent)
+	f.wantClock("Once it was sent", "dsw", "FirstAnswer", ledgerapi.ClockSeries{Met: 1})
+	f.verify()
+}
+
 func TestReplyIsSentOnceAndAnswersItsCase(t *testing.T) {
 	f := replying(t)
 	for range 2 { // the second is the same request again
