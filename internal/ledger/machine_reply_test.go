@@ -61,7 +61,7 @@ func (m *machine) askForReply(rt *rapid.T) {
 	now := m.clock.now()
 	want := Reason(0)
 	switch {
-	case !m.rules.Channel(channel).Channel.Replies:
+	case !m.rules.Channel(channel).Channel.Replies || !m.isRead(channel):
 		want = Forbidden
 	case known != nil && known.request != in:
 		want = Conflict
@@ -291,7 +291,7 @@ func (m *machine) returnReplies(rt *rapid.T) {
 	channel := m.channel(rt)
 	events := []string{"of somebody else", "R1/P1", "R2/P1", "R3/P2", "E1"}
 	for _, r := range m.replies {
-		if m.rules.Channel(r.Channel) != nil && r.Event != "" {
+		if m.isRead(r.Channel) && r.Event != "" {
 			channel = r.Channel
 		}
 	}

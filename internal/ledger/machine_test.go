@@ -42,7 +42,7 @@ func runMachine(rt *rapid.T, f *fixture) {
 	f.open()
 	m := &machine{fixture: f, root: f.dir, modelState: newModelState(), heard: map[string]bool{}, followers: make([]ledgerapi.View, 3)}
 	defer m.close()
-	m.usePolicy(rt, rapid.IntRange(0, len(policies())-1).Draw(rt, "policy"))
+	m.usePolicy(rt)
 	for range rapid.IntRange(1, 25).Draw(rt, "steps") {
 		m.choose(rt)
 		clear(m.heard)
@@ -113,7 +113,7 @@ func (m *machine) step(rt *rapid.T) {
 			rt.Fatalf("Reporting: %v", err)
 		}
 	case "policy":
-		m.usePolicy(rt, rapid.IntRange(0, len(policies())-1).Draw(rt, "policy"))
+		m.usePolicy(rt)
 	case "expire":
 		m.clock.move(time.Duration(rapid.SampledFrom([]int{0, 6, 300}).Draw(rt, "hours"))*time.Hour + time.Microsecond)
 		m.taking(rt, m.expire)
@@ -136,7 +136,7 @@ func (m *machine) step(rt *rapid.T) {
 		for range rapid.IntRange(1, 6).Draw(rt, "steps") {
 			m.choose(rt)
 			rapid.SampledFrom([]func(*rapid.T){
-				m.askForReply, m.askForReply, m.fetchReplies, m.finishReply, m.finishReply, m.returnReplies,
+				m.askForReply, m.askForReply, m.fetchReplies, m.finishReply, m.finishReply, m.returnReplies, m.usePolicy,
 			}).Draw(rt, "step of replies")(rt)
 		}
 	case "kill":
@@ -146,8 +146,16 @@ func (m *machine) step(rt *rapid.T) {
 	}
 }
 
+// channel is one that is read.
 func (m *machine) channel(rt *rapid.T) string {
-	return rapid.SampledFrom(m.rules.Channels()).Draw(rt, "channel")
+	read := slices.DeleteFunc(m.rules.Channels(), func(name string) bool { return !m.isRead(name) })
+	return rapid.SampledFrom(read).Draw(rt, "channel")
+}
+
+// isRead reports whether there is a channel that is not suspended.
+func (m *machine) isRead(channel string) bool {
+	rules := m.rules.Channel(channel)
+	return rules != nil && !rules.Channel.Suspended
 }
 
 func (m *machine) throughAt(channel string, at time.Time) {
@@ -168,6 +176,10 @@ func policies() []policy.Document {
 	dsw := renamed.Channels["dsw"]
 	dsw.SLA = "other"
 	renamed.Channels["dsw"] = dsw
+	suspended := samplePolicy()
+	dsw = suspended.Channels["dsw"]
+	dsw.Suspended = true
+	suspended.Channels["dsw"] = dsw
 	promisesNothing := samplePolicy()
 	wa := promisesNothing.Channels["wa"]
 	wa.SLA, wa.Calendar = "", ""
@@ -186,7 +198,7 @@ func policies() []policy.Document {
 	forgetsPlaces := byPlace()
 	forgetsPlaces.Retention = forgets.Retention
 	documents := []policy.Document{
-		samplePolicy(), shorter(), without, renamed, promisesNothing, otherWords, forgets, places, places, forgetsPlaces, forgetsPlaces,
+		samplePolicy(), shorter(), without, renamed, promisesNothing, otherWords, forgets, places, places, forgetsPlaces, forgetsPlaces, suspended,
 	}
 	for i, d := range documents {
 		for name, c := range d.Channels {
@@ -197,8 +209,9 @@ func policies() []policy.Document {
 	return documents
 }
 
-func (m *machine) usePolicy(rt *rapid.T, n int) {
-	d := policies()[n]
+// usePolicy changes the policy.
+func (m *machine) usePolicy(rt *rapid.T) {
+	d := rapid.SampledFrom(policies()).Draw(rt, "policy")
 	compiled, err := policy.Compile(d)
 	if err != nil {
 		rt.Fatalf("Compiling: %v", err)
