@@ -136,7 +136,7 @@ func (m *machine) step(rt *rapid.T) {
 		for range rapid.IntRange(1, 6).Draw(rt, "steps") {
 			m.choose(rt)
 			rapid.SampledFrom([]func(*rapid.T){
-				m.askForReply, m.askForReply, m.fetchReplies, m.finishReply, m.finishReply, m.returnReplies, m.usePolicy,
+				m.askForReply, m.askForReply, m.fetchReplies, m.finishReply, m.finishReply, m.returnReplies,
 			}).Draw(rt, "step of replies")(rt)
 		}
 	case "kill":
