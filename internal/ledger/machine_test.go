@@ -136,7 +136,7 @@ func (m *machine) step(rt *rapid.T) {
 		for range rapid.IntRange(1, 6).Draw(rt, "steps") {
 			m.choose(rt)
 			rapid.SampledFrom([]func(*rapid.T){
-				m.askForReply, m.askForReply, m.fetchReplies, m.finishReply, m.finishReply, m.returnReplies,
+				m.askForReply, m.askForReply, m.fetchReplies, m.finishReply, m.finishReply, m.returnReplies, m.changePolicy,
 			}).Draw(rt, "step of replies")(rt)
 		}
 	case "kill":
@@ -207,6 +207,15 @@ func policies() []policy.Document {
 		}
 	}
 	return documents
+}
+
+// changePolicy changes the policy once all that was said before is judged.
+func (m *machine) changePolicy(rt *rapid.T) {
+	m.advance()
+	m.judgeAfter(rt)
+	m.usePolicy(rt)
+	m.advance()
+	m.judgeAfter(rt)
 }
 
 // usePolicy changes the policy.
