@@ -57,12 +57,18 @@ func startPusher(t *testing.T, ledger Ledger, change func(*Options)) *Worker {
 	return w
 }
 
+// startHeldPusher starts a worker whose ledger holds each append until its gate lets it go.
+func startHeldPusher(t *testing.T) (*Worker, *fakeLedger) {
+	t.Helper()
+	beginAtPresent()
+	ledger := newFakeLedger()
+	ledger.gate = make(chan struct{})
+	return startPusher(t, ledger, nil), ledger
+}
+
 func TestADeliveryIsAnsweredOnceTheLedgerHasIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		beginAtPresent()
-		ledger := newFakeLedger()
-		ledger.gate = make(chan struct{})
-		w := startPusher(t, ledger, nil)
+		w, ledger := startHeldPusher(t)
 		done := make(chan answered, 1)
 		go func() { done <- post(w, "/hooks/112", received(0, present())) }()
 		after(time.Second)
@@ -83,10 +89,7 @@ func TestADeliveryIsAnsweredOnceTheLedgerHasIt(t *testing.T) {
 
 func TestDeliveriesThatWaitTravelTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		beginAtPresent()
-		ledger := newFakeLedger()
-		ledger.gate = make(chan struct{})
-		w := startPusher(t, ledger, nil)
+		w, ledger := startHeldPusher(t)
 		var deliveries sync.WaitGroup
 		delivered := 0
 		for i, step := range []struct {
@@ -341,10 +344,7 @@ func TestADeliveryThatTheLedgerCannotTakeLeavesTheOthersAlone(t *testing.T) {
 
 func TestTooManyDeliveriesAreTurnedAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		beginAtPresent()
-		ledger := newFakeLedger()
-		ledger.gate = make(chan struct{})
-		w := startPusher(t, ledger, nil)
+		w, ledger := startHeldPusher(t)
 		var deliveries sync.WaitGroup
 		var mu sync.Mutex
 		statuses := map[int]int{}
