@@ -233,6 +233,7 @@ func TestAStoppingServerFinishesWhatHasBegun(t *testing.T) {
 	}
 	// A store that is held up keeps an append waiting; a long poll waits beside it.
 	storage.mu.Lock()
+	before := s.begun.Load()
 	appended := make(chan error, 1)
 	go func() {
 		_, err := worker.Append(context.Background(), "dsw", ledgerapi.AppendRequest{Events: []complaint.Event{complaintOf("C1")}})
@@ -243,7 +244,7 @@ func TestAStoppingServerFinishesWhatHasBegun(t *testing.T) {
 		_, err := operator.Summary(context.Background(), summary.Position, time.Minute)
 		polled <- err
 	}()
-	waitFor(t, "the append to wait", func() bool { return s.ledger.Stats().Waiting > 0 })
+	waitFor(t, "both to have begun", func() bool { return s.begun.Load() == before+2 && s.ledger.Stats().Waiting > 0 })
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.stop() }()
 	wantStatus(t, "A long poll of a stopping ledger", http.StatusServiceUnavailable, <-polled)

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,6 +49,8 @@ type site struct {
 	ca     *tlstest.Authority
 	files  Files
 	caFile string
+	// begun are the requests that the server has begun to serve.
+	begun atomic.Int64
 	// stop ends the server as a signal does, and returns what Serve returned.
 	stop func() error
 }
@@ -126,9 +130,14 @@ func newSiteOn(t *testing.T, shared bool) (*site, *fragile) {
 	var work sync.WaitGroup
 	work.Go(func() { s.ledger.Run(running) })
 	served := make(chan error, 1)
-	go func() {
-		served <- Serve(serving, listener, New(s.ledger, tokens{"dsw-token": "dsw-worker", "other-token": "other-worker", "desk-token": "desk"}, log), config, log)
-	}()
+	handler := New(s.ledger, tokens{"dsw-token": "dsw-worker", "other-token": "other-worker", "desk-token": "desk"}, log)
+	paths := handler.mux
+	handler.mux = http.NewServeMux()
+	handler.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.begun.Add(1)
+		paths.ServeHTTP(w, r)
+	})
+	go func() { served <- Serve(serving, listener, handler, config, log) }()
 	var once sync.Once
 	var result error
 	s.stop = func() error {
